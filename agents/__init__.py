@@ -1,0 +1,1 @@
+"""Who thinks: one node or node family per file."""

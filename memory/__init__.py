@@ -1,0 +1,1 @@
+"""What is kept: tables, transcripts, knowledge, checkpoints, jobs."""
