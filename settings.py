@@ -37,8 +37,6 @@ class Settings(BaseSettings):
     message_characters: int = Field(default=10_000, ge=1)
     turn_lease: float = Field(default=15, gt=0)
     """A running turn whose owner has not renewed it for this long is run again."""
-    checkpoints_kept: int = Field(default=2, ge=1)
-    """Checkpoints a conversation keeps; older ones are pruned by the worker."""
 
     # a language model, when there is one
     llm: str = "none"

@@ -1,0 +1,1 @@
+"""Finding the passages that answer: reading, cutting, encoding, indexing and searching articles."""

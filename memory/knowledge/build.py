@@ -1,0 +1,142 @@
+"""From the published passages in the database to a new index; unchanged text is never encoded again."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from memory.database import Sessions, reading, transaction
+from memory.knowledge.chunking import Passage, windows
+from memory.knowledge.encoder import Encoder, Vectors
+from memory.knowledge.index import IndexContent, IndexedPassage, current_folder, read_manifest, write_index
+from memory.tables import AppSetting, Article, ArticleStatus, Chunk, StoredVector
+
+REVISION = "knowledge_revision"
+"""The `app_settings` row that is raised by every change of what may be found."""
+ENCODED_AT_ONCE = 256
+"""Texts encoded and stored in one transaction."""
+LOOKED_UP_AT_ONCE = 500
+"""Hashes in one IN list."""
+
+Progress = Callable[[int, int], None]
+"""Called with texts encoded so far and texts to encode."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    articles: int
+    passages: int
+    encoded: int
+    """Texts that had to be encoded; the others were known."""
+
+
+def knowledge_revision(session: Session) -> int:
+    """Raised with every change of a published article; 0 for an empty knowledge base."""
+    value = session.scalar(select(AppSetting.value).where(AppSetting.name == REVISION))
+    return int(value["revision"]) if value else 0
+
+
+def raise_knowledge_revision(session: Session) -> None:
+    """Call in the transaction that changes what may be found."""
+    row = session.scalar(select(AppSetting).where(AppSetting.name == REVISION).with_for_update())
+    if row is None:
+        session.add(AppSetting(name=REVISION, value={"revision": 1}))
+    else:
+        row.value = {"revision": row.value["revision"] + 1}
+    session.flush()
+
+
+def is_current(session: Session, encoder: Encoder, root: Path) -> bool:
+    """Whether the index in use was built from the articles as they are now."""
+    folder = current_folder(root)
+    if folder is None:
+        return False
+    manifest = read_manifest(folder)
+    return manifest.encoder == encoder.id and manifest.revision >= knowledge_revision(session)
+
+
+def rebuild(sessions: Sessions, encoder: Encoder, root: Path, progress: Progress | None = None) -> BuildReport:
+    """Build the index anew and put it in use while others go on searching the old one."""
+    with reading(sessions) as session:
+        revision = knowledge_revision(session)
+        rows = _published_passages(session)
+    titles = {article_id: title for article_id, title, _ in rows}  # in the order of the rows
+    place = {article_id: position for position, article_id in enumerate(titles)}
+    texts, owners = _windows(rows, encoder)
+    vectors, encoded = _vectors(sessions, encoder, [*texts, *titles.values()], progress)
+    content = IndexContent(
+        titles=list(titles.values()),
+        title_vectors=vectors[len(texts) :],
+        passages=[
+            IndexedPassage(chunk.id, place[article_id], chunk.heading_path, chunk.content)
+            for article_id, _, chunk in rows
+        ],
+        window_vectors=vectors[: len(texts)],
+        window_passage=np.array(owners, np.int32),
+    )
+    write_index(root, content, encoder=encoder.id, revision=revision)
+    return BuildReport(len(titles), len(rows), encoded)
+
+
+def _windows(rows: Sequence[tuple[UUID, str, Chunk]], encoder: Encoder) -> tuple[list[str], list[int]]:
+    """The texts to encode, and for each the row that it belongs to."""
+    texts, owners = [], []
+    for position, (_, title, chunk) in enumerate(rows):
+        passage = Passage(chunk.position, chunk.heading_path, chunk.content)
+        for text in windows(title, passage, encoder.count_tokens):
+            texts.append(text)
+            owners.append(position)
+    return texts, owners
+
+
+def _published_passages(session: Session) -> list[tuple[UUID, str, Chunk]]:
+    rows = session.execute(
+        select(Article.id, Article.title, Chunk)
+        .join(Chunk, (Chunk.article_id == Article.id) & (Chunk.version == Article.version))
+        .where(Article.status == ArticleStatus.PUBLISHED)
+        .order_by(Article.slug, Chunk.position)
+    )
+    return [(article_id, title, chunk) for article_id, title, chunk in rows]
+
+
+def _vectors(
+    sessions: Sessions, encoder: Encoder, texts: Sequence[str], progress: Progress | None
+) -> tuple[Vectors, int]:
+    """The vectors of `texts` in their order, and how many had to be encoded."""
+    by_hash = {_text_hash(text): text for text in texts}
+    known = _stored(sessions, encoder, list(by_hash))
+    missing = [key for key in by_hash if key not in known]
+    for start in range(0, len(missing), ENCODED_AT_ONCE):
+        keys = missing[start : start + ENCODED_AT_ONCE]
+        encoded = encoder.encode([by_hash[key] for key in keys])
+        known.update(zip(keys, encoded, strict=True))
+        with transaction(sessions) as session:
+            for key, vector in zip(keys, encoded, strict=True):
+                session.merge(StoredVector(text_hash=key, encoder=encoder.id, vector=vector.astype("<f4").tobytes()))
+        if progress is not None:
+            progress(start + len(keys), len(missing))
+    rows = [known[_text_hash(text)] for text in texts]
+    return (np.stack(rows) if rows else encoder.encode([])), len(missing)
+
+
+def _stored(sessions: Sessions, encoder: Encoder, hashes: list[str]) -> dict[str, Vectors]:
+    found: dict[str, Vectors] = {}
+    with reading(sessions) as session:
+        for start in range(0, len(hashes), LOOKED_UP_AT_ONCE):
+            rows = session.execute(
+                select(StoredVector.text_hash, StoredVector.vector).where(
+                    StoredVector.encoder == encoder.id,
+                    StoredVector.text_hash.in_(hashes[start : start + LOOKED_UP_AT_ONCE]),
+                )
+            )
+            found.update((key, np.frombuffer(vector, "<f4")) for key, vector in rows)
+    return found
+
+
+def _text_hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,162 @@
+"""One immutable folder a version: FAISS vectors, an FTS5 file and the ids they stand for.
+
+`CURRENT` names the version in use and is replaced by one rename, so that a reader sees the old index or the new one,
+never a mixture. The same files serve SQLite and PostgreSQL; what a hit says is always read from the database.
+"""
+
+import json
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from errors import Unavailable
+from memory.knowledge.encoder import Vectors
+
+FORMAT = 1
+"""Raised when the files change their meaning; an index of another format is built anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    format: int
+    encoder: str
+    revision: int
+    """The knowledge revision (see `articles.knowledge_revision`) that the index was built from."""
+    articles: int
+    passages: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedPassage:
+    """What the index must know of a passage."""
+
+    chunk_id: UUID
+    article: int
+    """Position of its article in `IndexContent.titles`."""
+    heading_path: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexContent:
+    """Everything that goes into an index; vectors are unit rows."""
+
+    titles: list[str]
+    title_vectors: Vectors
+    passages: list[IndexedPassage]
+    window_vectors: Vectors
+    window_passage: NDArray[np.int32]
+    """The passage that each window belongs to, ascending."""
+
+
+class Index:
+    """A loaded version. Rows of `dense` are the windows first, then one title an article."""
+
+    def __init__(self, folder: Path) -> None:
+        self.manifest = read_manifest(folder)
+        self.dense: faiss.Index = faiss.read_index(str(folder / "dense.faiss"))
+        with np.load(folder / "ids.npz", allow_pickle=False) as arrays:
+            self.chunk_ids = [UUID(bytes=row.tobytes()) for row in arrays["chunk_ids"]]
+            self.passage_article: NDArray[np.int32] = arrays["passage_article"]
+            self.window_passage: NDArray[np.int32] = arrays["window_passage"]
+        self.keywords = folder / "keywords.db"
+
+    @property
+    def windows(self) -> int:
+        return len(self.window_passage)
+
+    def passages_of(self, article: int) -> range:
+        first, last = np.searchsorted(self.passage_article, [article, article + 1])
+        return range(int(first), int(last))
+
+    def windows_of(self, passage: int) -> range:
+        first, last = np.searchsorted(self.window_passage, [passage, passage + 1])
+        return range(int(first), int(last))
+
+
+def current_folder(root: Path) -> Path | None:
+    """The version in use under `root`, or None before the first."""
+    try:
+        return root / (root / "CURRENT").read_text().strip()
+    except FileNotFoundError:
+        return None
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Raises Unavailable when the index is of another format."""
+    manifest = Manifest(**json.loads((folder / "manifest.json").read_text()))
+    if manifest.format != FORMAT:
+        raise Unavailable("The knowledge index is of another version of Clara; run `clara ingest` or restart.")
+    return manifest
+
+
+def write_index(root: Path, content: IndexContent, *, encoder: str, revision: int) -> Path:
+    """Write a new version beside the current one and put it in use; returns its folder.
+
+    A version that was built from older articles than the current one (by a slower process) is dropped.
+    """
+    folder = root / f"{revision:08d}-{uuid4().hex[:8]}"
+    folder.mkdir(parents=True)
+    _write_vectors(folder, content)
+    _write_keywords(folder / "keywords.db", content)
+    manifest = Manifest(FORMAT, encoder, revision, len(content.titles), len(content.passages))
+    (folder / "manifest.json").write_text(json.dumps(asdict(manifest)))
+    current = current_folder(root)
+    if current is not None and _is_newer(current, manifest):
+        shutil.rmtree(folder)
+        return current
+    pointer = root / f".{folder.name}"
+    pointer.write_text(folder.name)
+    pointer.replace(root / "CURRENT")
+    _drop_old_versions(root, keep={folder, current})
+    return folder
+
+
+def _is_newer(folder: Path, manifest: Manifest) -> bool:
+    stored = json.loads((folder / "manifest.json").read_text())
+    same_kind = (stored["format"], stored["encoder"]) == (manifest.format, manifest.encoder)
+    return same_kind and stored["revision"] > manifest.revision
+
+
+def _write_vectors(folder: Path, content: IndexContent) -> None:
+    rows = np.concatenate([content.window_vectors, content.title_vectors])
+    dense = faiss.IndexFlatIP(rows.shape[1])
+    dense.add(np.ascontiguousarray(rows))
+    faiss.write_index(dense, str(folder / "dense.faiss"))
+    ids = [np.frombuffer(passage.chunk_id.bytes, np.uint8) for passage in content.passages]
+    np.savez(
+        folder / "ids.npz",
+        chunk_ids=np.stack(ids) if ids else np.empty((0, 16), np.uint8),
+        passage_article=np.array([passage.article for passage in content.passages], np.int32),
+        window_passage=content.window_passage,
+    )
+
+
+def _write_keywords(file: Path, content: IndexContent) -> None:
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute(
+            "CREATE VIRTUAL TABLE passages USING fts5(title, heading, body, content='', tokenize='porter unicode61')"
+        )
+        connection.execute("CREATE VIRTUAL TABLE terms USING fts5vocab(passages, row)")
+        connection.executemany(
+            "INSERT INTO passages (rowid, title, heading, body) VALUES (?, ?, ?, ?)",
+            (
+                (position, content.titles[passage.article], passage.heading_path, passage.content)
+                for position, passage in enumerate(content.passages)
+            ),
+        )
+        connection.execute("INSERT INTO passages (passages) VALUES ('optimize')")
+
+
+def _drop_old_versions(root: Path, keep: set[Path | None]) -> None:
+    """The version before the current one stays for readers that are just opening it."""
+    for folder in root.iterdir():
+        if folder.is_dir() and folder not in keep:
+            shutil.rmtree(folder, ignore_errors=True)
