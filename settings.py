@@ -9,6 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PROJECT = Path(__file__).parent
 KB_DATA = PROJECT / "kb_data"
+WEB_DIST = PROJECT / "web" / "dist"
+"""Where the web application is built to."""
 
 
 class Settings(BaseSettings):

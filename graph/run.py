@@ -7,9 +7,11 @@ were written down before their first effect and each effect is keyed, so running
 
 import asyncio
 import os
+import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, cast
 from uuid import UUID, uuid4
 
@@ -22,18 +24,24 @@ from agents.escalation import hand_over_after_failure
 from agents.faq import attempt_record
 from agents.state import SupportState, Turn
 from errors import ClaraError, Conflict, InvalidField
-from graph.means import Means
-from graph.support import SupportGraph
+from graph.means import Means, open_knowledge, open_means
+from graph.support import SupportGraph, build_support_graph
 from memory import conversations
+from memory.checkpoints import open_saver, prune
 from memory.conversations import Accepted, Finished, TurnState
-from memory.database import reading, transaction
+from memory.database import Sessions, reading, transaction
 from memory.events import announce
 from memory.tables.base import utc_now
+from settings import Settings
 from tools.permissions import Actor, ActorKind
 
 QUEUE_POLL_SECONDS = 0.05
 """How often a turn that waits behind another looks whether it is its time."""
 RENEWALS_A_LEASE = 3
+DRAIN_SECONDS = 5.0
+"""How long running turns may take to end when the process is told to stop; others go on with them later."""
+PARTS = re.compile(r"\S+\s*")
+"""What is streamed of a text that was ready at once."""
 
 log = structlog.get_logger(__name__)
 
@@ -135,6 +143,19 @@ class Support:
                 await asyncio.shield(running.task)
         return len(started)
 
+    async def prune(self, since: datetime) -> int:
+        """Drop the checkpoints that no turn can need any more; returns how many conversations were looked at."""
+
+        def idle() -> list[UUID]:
+            with reading(self.means.sessions) as session:
+                return conversations.idle(session, since=since)
+
+        found = await asyncio.to_thread(idle)
+        saver = self.graph.checkpointer
+        assert isinstance(saver, BaseCheckpointSaver)
+        await prune(saver, [str(conversation_id) for conversation_id in found])
+        return len(found)
+
     async def keep_alive(self) -> None:
         """Renew the leases of this process's turns, for as long as it lives; run it as a task."""
         while True:
@@ -200,13 +221,23 @@ class Support:
     async def _think(self, accepted: Accepted, show: Callable[[Step | Token], None]) -> Finished:
         """Step two: the graph. A failure of ours hands the conversation to people rather than leaving it unanswered."""
         turn = self._turn(accepted)
+        has_streamed = False
+
+        def relay(event: Step | Token) -> None:
+            nonlocal has_streamed
+            has_streamed = has_streamed or isinstance(event, Token)
+            show(event)
+
         try:
-            result = await self._run_graph(accepted, turn, show)
+            result = await self._run_graph(accepted, turn, relay)
         except Exception:
             log.exception("graph_failed", turn_id=str(turn.turn_id))
             result = {"draft": await asyncio.to_thread(hand_over_after_failure, turn, accepted.text)}
         answer = result["draft"]
         assert answer is not None  # every path of the graph ends in a draft
+        if not has_streamed:
+            for part in PARTS.findall(answer["text"]):
+                show(Token(part))
         classification = result.get("classification")
         return Finished(
             text=answer["text"],
@@ -298,3 +329,19 @@ def check_text(text: str, limit: int) -> str:
     if len(kept) > limit:
         raise InvalidField(f"The message is longer than {limit:,} characters.", details=[{"field": "text"}])
     return kept
+
+
+@asynccontextmanager
+async def open_support(
+    settings: Settings, sessions: Sessions, on_change: Callable[[], None] = lambda: None
+) -> AsyncIterator[Support]:
+    """Everything that answers customers, on a prepared home; at the end running turns get time to finish."""
+    means = await asyncio.to_thread(open_means, settings, sessions, open_knowledge(settings))
+    async with open_saver(settings) as saver:
+        support = Support(means, build_support_graph(saver), on_change)
+        alive = asyncio.create_task(support.keep_alive())
+        try:
+            yield support
+        finally:
+            await support.drain(DRAIN_SECONDS)
+            alive.cancel()

@@ -77,7 +77,11 @@ def start_conversation(session: Session, *, channel: Channel, customer_id: UUID 
     return conversation
 
 
-def next_place(session: Session, conversation_id: UUID) -> Row[Any]:
+Place = Row[int, Channel, ConversationHolder, UUID | None, datetime | None, UUID | None]
+"""Position, channel, holder, customer, when verified, ticket."""
+
+
+def next_place(session: Session, conversation_id: UUID) -> Place:
     """The position of the conversation's next message and its columns; its row stays locked until the commit.
 
     Raises NotFound.
@@ -205,6 +209,10 @@ def page(session: Session, conversation_id: UUID, *, after: int, limit: int) -> 
     )
 
 
+def newest_position(session: Session, conversation_id: UUID) -> int:
+    return session.scalar(select(Conversation.last_position).where(Conversation.id == conversation_id)) or 0
+
+
 def claim(session: Session, turn_id: UUID, *, owner: str, lease: float, history: int) -> Accepted | None:
     """Take the turn if it is its time: all earlier ones done, and nobody runs it (any more)."""
     now = utc_now()
@@ -272,6 +280,12 @@ def orphans(
     if conversation_id is not None:
         rows = rows.where(Turn.conversation_id == conversation_id)
     return [(turn_id, of) for turn_id, of in session.execute(rows)]
+
+
+def idle(session: Session, *, since: datetime) -> list[UUID]:
+    """Conversations that something was said in since then, and that have no turn in hand."""
+    open_turn = select(Turn.id).where(Turn.conversation_id == Conversation.id, Turn.status != TurnStatus.DONE)
+    return list(session.scalars(select(Conversation.id).where(Conversation.updated_at >= since, ~open_turn.exists())))
 
 
 def renew(session: Session, turn_ids: Iterable[UUID], *, owner: str, lease: float) -> None:

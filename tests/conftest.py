@@ -1,8 +1,13 @@
-"""Real databases for every test: a fresh SQLite file and a fresh PostgreSQL database, migrated and founded."""
+"""Real databases for every test: a fresh SQLite file and a fresh PostgreSQL database, each copied from a template.
+
+`settings` is a founded installation (schema, roles, queues, SLAs); `ready` also has the help centre, its index and a
+trained classifier. Templates are made once a test process and never written to afterwards.
+"""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,29 +15,26 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
-from memory.database import Sessions, open_sessions, transaction
-from memory.migrations import migrate
+from graph.home import prepare_knowledge, prepare_schema
+from graph.means import open_knowledge
+from graph.run import Support, open_support
+from memory.database import Sessions, open_sessions
+from memory.knowledge.encoder import MiniLmEncoder
 from settings import Settings
-from tools.foundations import lay_foundations
 
 DATABASES = ["sqlite", "postgresql"]
 TEST_PASSWORD = "correct horse battery staple"
 
 
-def found(settings: Settings) -> None:
-    sessions = open_sessions(settings)
-    migrate(sessions.engine)
-    with transaction(sessions) as session:
-        lay_foundations(session)
-    sessions.engine.dispose()
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 @pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A founded SQLite file, copied for each test."""
-    home = tmp_path_factory.mktemp("template")
-    found(Settings(home=home))
-    return home / "clara.db"
+def encoder() -> MiniLmEncoder:
+    """Loading it takes most of a second, and it keeps no state that a test could see."""
+    return MiniLmEncoder()
 
 
 @pytest.fixture(scope="session")
@@ -44,12 +46,44 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.get_uri()
 
 
-@pytest.fixture(scope="session")
-def postgres_template(postgres_server: str) -> str:
-    """The name of a founded database, copied for each test."""
-    execute(postgres_server, "CREATE DATABASE founded")
-    found(Settings(database_url=database_url(postgres_server, "founded")))
-    return "founded"
+class Templates:
+    """Installations that tests get copies of, made when first wanted."""
+
+    def __init__(self, folder: Path, request: pytest.FixtureRequest) -> None:
+        self._folder = folder
+        self._request = request
+        self._made: dict[tuple[str, bool], Settings] = {}
+
+    def copy(self, kind: str, *, with_knowledge: bool, home: Path) -> Settings:
+        template = self._template(kind, with_knowledge=with_knowledge)
+        shutil.copytree(template.home, home)
+        if kind == "sqlite":
+            return make_settings(home)
+        name = f"test_{uuid4().hex}"
+        server = self._request.getfixturevalue("postgres_server")
+        execute(server, f"CREATE DATABASE {name} TEMPLATE {make_url(template.url).database}")
+        return make_settings(home, database_url=database_url(server, name))
+
+    def _template(self, kind: str, *, with_knowledge: bool) -> Settings:
+        key = (kind, with_knowledge)
+        if key not in self._made:
+            url = None
+            if kind == "postgresql":
+                server = self._request.getfixturevalue("postgres_server")
+                name = f"template_{'ready' if with_knowledge else 'founded'}"
+                execute(server, f"CREATE DATABASE {name}")
+                url = database_url(server, name)
+            settings = make_settings(self._folder / f"{kind}-{with_knowledge}", database_url=url)
+            sessions = prepare_schema(settings, print)
+            if with_knowledge:
+                prepare_knowledge(settings, sessions, open_knowledge(settings), print)
+            sessions.engine.dispose()
+            self._made[key] = settings
+        return self._made[key]
+
+
+def make_settings(home: Path, **more: Any) -> Settings:
+    return Settings(home=home, bcrypt_cost=4, password=TEST_PASSWORD, database_pool_size=12, _env_file=None, **more)
 
 
 def database_url(server: str, database: str) -> str:
@@ -63,20 +97,41 @@ def execute(server: str, statement: str) -> None:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Templates:
+    return Templates(tmp_path_factory.mktemp("templates"), request)
+
+
 @pytest.fixture(params=DATABASES)
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Settings]:
+def database_kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def settings(
+    templates: Templates, database_kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Settings]:
     """Settings of a fresh, founded installation on each kind of database."""
-    common = {"home": tmp_path / "home", "bcrypt_cost": 4, "password": TEST_PASSWORD, "_env_file": None}
-    common["home"].mkdir()
-    if request.param == "sqlite":
-        shutil.copy(request.getfixturevalue("sqlite_template"), common["home"] / "clara.db")
-        yield Settings(**common)
-        return
-    server, template = request.getfixturevalue("postgres_server"), request.getfixturevalue("postgres_template")
-    name = f"test_{uuid4().hex}"
-    execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield Settings(database_url=database_url(server, name), database_pool_size=12, **common)
-    execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+    yield from _installation(templates, database_kind, tmp_path, request, with_knowledge=False)
+
+
+@pytest.fixture
+def ready(
+    templates: Templates, database_kind: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Settings]:
+    """Settings of a fresh installation that can answer, on each kind of database."""
+    yield from _installation(templates, database_kind, tmp_path, request, with_knowledge=True)
+
+
+def _installation(
+    templates: Templates, kind: str, tmp_path: Path, request: pytest.FixtureRequest, *, with_knowledge: bool
+) -> Iterator[Settings]:
+    made = templates.copy(kind, with_knowledge=with_knowledge, home=tmp_path / "home")
+    yield made
+    if kind == "postgresql":
+        name = make_url(made.url).database
+        execute(request.getfixturevalue("postgres_server"), f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
@@ -91,3 +146,12 @@ def session(sessions: Sessions) -> Iterator[Session]:
     """One open write transaction; nothing of it is kept."""
     with sessions.write() as opened:
         yield opened
+
+
+@pytest.fixture
+async def support(ready: Settings) -> AsyncIterator[Support]:
+    """The real graph, saver and knowledge base, on each kind of database."""
+    opened = open_sessions(ready)
+    async with open_support(ready, opened) as running:
+        yield running
+    opened.engine.dispose()

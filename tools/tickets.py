@@ -87,6 +87,22 @@ def list_tickets(
     return list(session.scalars(rows))
 
 
+def history_of(
+    session: Session, actor: Actor, ticket_id: UUID, *, limit: int, after: tuple[datetime, UUID] | None = None
+) -> list[TicketHistory]:
+    """Oldest first, one more than `limit` when there is a next page; raises NotFound as `get_ticket` does."""
+    ticket = get_ticket(session, actor, ticket_id)
+    rows = (
+        select(TicketHistory)
+        .where(TicketHistory.ticket_id == ticket.id)
+        .order_by(TicketHistory.created_at, TicketHistory.id)
+        .limit(limit + 1)
+    )
+    if after is not None:
+        rows = rows.where(tuple_(TicketHistory.created_at, TicketHistory.id) > after)
+    return list(session.scalars(rows))
+
+
 def create_ticket(
     session: Session,
     actor: Actor,
