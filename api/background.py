@@ -17,6 +17,7 @@ from memory.tables.base import utc_now
 from settings import Settings
 from tools.ingest import refresh_index
 from tools.mail import MAIL_JOB, deliver_mail
+from tools.signin import prune_sign_ins
 
 HOUR = 3_600.0
 INDEX_SECONDS = 5.0
@@ -45,7 +46,7 @@ def make_worker(settings: Settings, sessions: Sessions, support: Support) -> Wor
             Periodic("prune_checkpoints", HOUR, prune_checkpoints),
             *(
                 Periodic(prune.__name__, HOUR, partial(_prune, sessions, prune))
-                for prune in (prune_events, prune_idempotency_keys, prune_outbox)
+                for prune in (prune_events, prune_idempotency_keys, prune_outbox, prune_sign_ins)
             ),
         ],
     )

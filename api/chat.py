@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response, StreamingResponse
 from pydantic import BaseModel, Field
 
 from agents.prompts import GREETING
-from api.deps import CustomerDep, ReadDep, SessionDep
+from api.deps import CustomerDep, ReadDep, SessionDep, access
 from api.limits import client_address
 from api.paging import DEFAULT_LIMIT, LARGEST_LIMIT
 from api.streams import event_stream, sse
@@ -122,7 +122,7 @@ class FeedbackOut(BaseModel):
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255, min_length=1)]
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, openapi_extra=access("public"))
 def start_conversation(
     body: ConversationIn, request: Request, session: SessionDep, idempotency_key: IdempotencyKey = None
 ) -> ConversationOut:
@@ -150,6 +150,7 @@ def _opened(conversation_id: UUID, tokens: Tokens) -> ConversationOut:
     "/{conversation_id}/messages",
     response_model=ReplyOut,
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}},
+    openapi_extra=access("conversation"),
 )
 async def send_message(
     conversation_id: UUID,
@@ -196,7 +197,7 @@ def _as_sse(event: Event) -> bytes:
             return sse("reply", reply)
 
 
-@router.get("/{conversation_id}/messages")
+@router.get("/{conversation_id}/messages", openapi_extra=access("conversation"))
 def list_messages(
     conversation_id: UUID,
     _actor: CustomerDep,
@@ -233,13 +234,13 @@ def _shown(message: Message) -> MessageOut:
     )
 
 
-@router.get("/{conversation_id}/stream", response_class=StreamingResponse)
+@router.get("/{conversation_id}/stream", response_class=StreamingResponse, openapi_extra=access("conversation"))
 async def stream_conversation(conversation_id: UUID, request: Request, _actor: CustomerDep) -> StreamingResponse:
     """What is added from now on, by the bot or by staff: `message` events, and `end` when the server stops."""
     return event_stream(request, _additions(request.app.state.sessions, request.app.state.hub, conversation_id))
 
 
-async def _additions(sessions: Sessions, hub: EventHub, conversation_id: UUID) -> AsyncIterator[bytes]:
+async def _additions(sessions: Sessions, hub: EventHub, conversation_id: UUID) -> AsyncGenerator[bytes]:
     async with hub.subscribe(conversation_id) as changes:
         seen = await asyncio.to_thread(_newest, sessions, conversation_id)
         async for _ in changes:
@@ -258,7 +259,7 @@ def _behind(sessions: Sessions, conversation_id: UUID, position: int) -> list[Me
         return page(session, conversation_id, after=position, limit=200)
 
 
-@router.post("/{conversation_id}/feedback")
+@router.post("/{conversation_id}/feedback", openapi_extra=access("conversation"))
 def send_feedback(conversation_id: UUID, body: FeedbackIn, session: SessionDep, actor: CustomerDep) -> FeedbackOut:
     """Whether an answer helped; a second word replaces the first."""
     feedback = give_feedback(session, actor, body.message_id, helpful=body.helpful, comment=body.comment)

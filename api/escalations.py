@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from api.deps import ActorDep, SessionDep
+from api.deps import ActorDep, SessionDep, access
 from api.tickets import TicketOut, shown
 from memory.tables import Priority
 from tools.escalation import NO_RULE, RULES, Rule, escalate_ticket, parse_reason
@@ -35,14 +35,14 @@ class RulesOut(BaseModel):
     next_cursor: None = None
 
 
-@router.post("/tickets/{ticket_id}/escalate")
+@router.post("/tickets/{ticket_id}/escalate", openapi_extra=access(Permission.TICKETS_UPDATE))
 def escalate(ticket_id: UUID, session: SessionDep, actor: ActorDep, reason: str = "manual") -> EscalatedOut:
     """Hand the ticket to the people whom the rules name."""
     ticket = escalate_ticket(session, actor, ticket_id, parse_reason(reason))
     return EscalatedOut(success=True, ticket=shown(session, [ticket])[0], message="Ticket escalated successfully")
 
 
-@router.get("/rules")
+@router.get("/rules", openapi_extra=access(Permission.TICKETS_VIEW))
 def list_rules(actor: ActorDep) -> RulesOut:
     require(actor, Permission.TICKETS_VIEW)
     return RulesOut(items=[_shown(rule) for rule in RULES], otherwise=_shown(NO_RULE))

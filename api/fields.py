@@ -2,6 +2,7 @@
 
 import math
 import re
+from contextlib import suppress
 from typing import Any
 
 from starlette.requests import Request
@@ -17,41 +18,39 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 """Reading JSON joins the pairs; one that is left stands alone and has no UTF-8 form."""
 
 
+Path = tuple[str, ...]
+"""Where in the request a value stands: names of fields and positions in arrays."""
+
+
 async def refuse_odd_values(request: Request) -> None:
     """A dependency of the whole application, so that no route can forget it.
 
     Raises:
         InvalidField: a NUL character, a lone surrogate, an integer beyond 64 bits, NaN, or too deep a nesting.
     """
-    for place, document in (
-        ("path", request.path_params),
-        ("query", {name: request.query_params.getlist(name) for name in request.query_params}),
-        ("body", await _body(request)),
-    ):
-        if found := first_fault(document):
+    for place, document in await _given(request):
+        if found := first_fault(place, document):
             path, fault = found
-            raise InvalidField(
-                "Some fields are not valid.", details=[{"field": ".".join(path) or place, "message": fault}]
-            )
+            details = [{"field": ".".join(path) or "body", "message": fault}]
+            raise InvalidField("Some fields are not valid.", details=details)
 
 
-async def _body(request: Request) -> Any:
-    """The body as FastAPI, which parses it before any dependency runs, has kept it on the request."""
+async def _given(request: Request) -> list[tuple[Path, Any]]:
+    """All that the caller chose. FastAPI parses a body before any dependency runs and keeps it on the request."""
+    named = [*request.path_params.items(), *request.query_params.multi_items()]
+    document = None
     kind = request.headers.get("content-type", "").lower()
     if kind.startswith(FORM_TYPES):
-        form = await request.form()
-        return {name: [getattr(part, "filename", part) for part in form.getlist(name)] for name in form}
-    if "json" not in kind:
-        return None
-    try:
-        return await request.json()
-    except (ValueError, RecursionError):
-        return None  # this route takes no JSON, else FastAPI had refused it already
+        named += [(name, getattr(part, "filename", part)) for name, part in (await request.form()).multi_items()]
+    elif "json" in kind:
+        with suppress(ValueError, RecursionError):  # then the route takes no JSON: FastAPI had refused it otherwise
+            document = await request.json()
+    return [((), document), *(((name,), value) for name, value in named)]
 
 
-def first_fault(document: Any) -> tuple[tuple[str, ...], str] | None:
+def first_fault(place: Path, document: Any) -> tuple[Path, str] | None:
     """Where a parsed document holds something odd and what it is; walks without recursion, whatever the depth."""
-    pending: list[tuple[tuple[str, ...], Any]] = [((), document)]
+    pending: list[tuple[Path, Any]] = [(place, document)]
     while pending:
         path, value = pending.pop()
         if fault := _fault(value):

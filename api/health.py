@@ -9,8 +9,10 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from sqlalchemy.exc import SQLAlchemyError
 
+from api.deps import access
 from errors import Unavailable
 from memory.database import Sessions, reading
+from memory.knowledge.search import Knowledge
 from memory.migrations import current_revision, head_revision
 
 router = APIRouter(tags=["running"])
@@ -50,13 +52,13 @@ class Readiness(BaseModel):
     checks: dict[str, Literal["ok"]]
 
 
-@router.get("/healthz")
+@router.get("/healthz", openapi_extra=access("public"))
 async def healthz() -> Health:
     """The process answers."""
     return Health()
 
 
-@router.get("/readyz")
+@router.get("/readyz", openapi_extra=access("public"))
 def readyz(request: Request) -> Readiness:
     """Everything that an answer needs is there; else 503 with a reason for each check that failed."""
     checks: dict[str, Check] = request.app.state.readiness
@@ -66,7 +68,12 @@ def readyz(request: Request) -> Readiness:
     return Readiness(checks=dict.fromkeys(checks, "ok"))
 
 
-@router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}}},
+    openapi_extra=access("public"),
+)
 def metrics(request: Request) -> Response:
     """Prometheus's text format. Routes are named by their templates: no ids, no persons."""
     state: Any = request.app.state
@@ -84,5 +91,18 @@ def database_check(sessions: Sessions) -> Check:
         except SQLAlchemyError:  # its text may hold the host and the user
             return "The database cannot be reached."
         return None if revision == head else f"The schema is at {revision}, not at {head}: run `clara migrate`."
+
+    return check
+
+
+def index_check(knowledge: Knowledge) -> Check:
+    """There is an index, and it can be read."""
+
+    def check() -> str | None:
+        try:
+            _ = knowledge.revision
+        except Unavailable as fault:
+            return fault.message
+        return None
 
     return check

@@ -15,8 +15,8 @@ PERSONAL_WORDS = frozenset({"email", "name", "text", "password", "token", "autho
 EMAIL_ADDRESS = re.compile(r"[\w.+%-]{1,64}@[\w-]+(?:\.[\w-]+)+")
 REMOVED = "[removed]"
 
-CHATTY = ("httpx", "httpx2", "uvicorn.access")
-"""Libraries that write a line for every request; the access log has one already."""
+CHATTY = ("alembic.runtime.migration", "httpx", "httpx2", "uvicorn.access")
+"""Loggers that write a line whenever something is asked; only their warnings are kept."""
 
 
 def configure_logging(settings: Settings, stream: TextIO | None = None) -> None:

@@ -54,9 +54,9 @@ def prepare(settings: Settings, say: Say) -> None:
 
 def _introduce_admin(settings: Settings, sessions: Sessions, say: Say) -> None:
     with transaction(sessions) as session:
-        password = first_admin(session, settings)
-    if password is not None:
-        say(f"Made the first admin: admin@clara.ai, password {password} (shown this once).")
+        introduction = first_admin(session, settings)
+    if introduction is not None:
+        say(introduction)
 
 
 def run_worker(settings: Settings, *, say: Say) -> None:

@@ -9,14 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from api.deps import ActorDep, ReadDep
+from api.deps import ActorDep, ReadDep, access
 from api.paging import Page, PagingDep, Slice
 from memory.tables import Category, Channel, Priority, Queue, Ticket, TicketStatus
 from tools import tickets
 from tools.handoff import handoff_package
+from tools.permissions import Permission
 from tools.tickets import TicketFilter
 
 router = APIRouter(prefix="/api/tickets", tags=["tickets"])
+
+VIEW = access(Permission.TICKETS_VIEW)
 
 
 class TicketOut(BaseModel):
@@ -84,7 +87,7 @@ def shown(session: Session, found: list[Ticket]) -> list[TicketOut]:
     ]
 
 
-@router.get("", response_model=Page[TicketOut])
+@router.get("", response_model=Page[TicketOut], openapi_extra=VIEW)
 def list_tickets(
     wanted: Annotated[FilterIn, Query()], paging: PagingDep, session: ReadDep, actor: ActorDep
 ) -> Slice[TicketOut]:
@@ -95,21 +98,21 @@ def list_tickets(
     return paging.slice(shown(session, found), lambda ticket: (ticket.created_at, ticket.id))
 
 
-@router.get("/{ticket_id}")
+@router.get("/{ticket_id}", openapi_extra=VIEW)
 def get_ticket(ticket_id: UUID, session: ReadDep, actor: ActorDep, response: Response) -> TicketOut:
     ticket = tickets.get_ticket(session, actor, ticket_id)
     response.headers["ETag"] = f'"{ticket.version}"'
     return shown(session, [ticket])[0]
 
 
-@router.get("/{ticket_id}/history", response_model=Page[HistoryOut])
+@router.get("/{ticket_id}/history", response_model=Page[HistoryOut], openapi_extra=VIEW)
 def get_history(ticket_id: UUID, paging: PagingDep, session: ReadDep, actor: ActorDep) -> Any:
     """What happened to the ticket, oldest first."""
     found = tickets.history_of(session, actor, ticket_id, limit=paging.limit, after=paging.after)
     return paging.slice(found, lambda entry: (entry.created_at, entry.id))
 
 
-@router.get("/{ticket_id}/handoff")
+@router.get("/{ticket_id}/handoff", openapi_extra=VIEW)
 def get_handoff(ticket_id: UUID, session: ReadDep, actor: ActorDep) -> dict[str, Any]:
     """Everything a person needs to go on where the bot stopped."""
     return handoff_package(session, actor, ticket_id)

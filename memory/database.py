@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -46,6 +46,15 @@ def reading(sessions: Sessions) -> Iterator[Session]:
     """A consistent view that is never written through."""
     with sessions.read() as session:
         yield session
+
+
+def take_turns(session: Session, about: str) -> None:
+    """Let one transaction at a time, of all processes, go on from here; the others wait for its end.
+
+    For what is looked for and added when it is missing. On SQLite a write session has waited already.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(select(func.pg_advisory_xact_lock(func.hashtext(about))))
 
 
 def open_sessions(settings: Settings) -> Sessions:

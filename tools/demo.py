@@ -211,17 +211,8 @@ def _add_meetings(session: Session, users: dict[str, User], now: datetime) -> li
 def _add_tasks(
     session: Session, users: dict[str, User], tickets: list[Ticket], meetings: list[Meeting], now: datetime
 ) -> None:
-    plans = (
-        (
-            "Find out why sign-in loops",
-            "husnain@clara.ai",
-            Priority.URGENT,
-            TaskStatus.IN_PROGRESS,
-            0,
-            0,
-            None,
-            ["sso"],
-        ),
+    plans: tuple[tuple[str, str, Priority, TaskStatus, int, int | None, int | None, list[str]], ...] = (
+        ("Find why sign-in loops", "husnain@clara.ai", Priority.URGENT, TaskStatus.IN_PROGRESS, 0, 0, None, ["sso"]),
         ("Write an article about row errors", "ayesha@clara.ai", Priority.MEDIUM, TaskStatus.TODO, 3, 2, None, ["kb"]),
         ("Send the signed DPA", "admin@clara.ai", Priority.HIGH, TaskStatus.REVIEW, 1, 4, None, ["legal"]),
         ("Prepare figures for the review", "husnain@clara.ai", Priority.MEDIUM, TaskStatus.TODO, 2, None, 1, []),

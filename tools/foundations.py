@@ -3,6 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from memory.database import take_turns
 from memory.tables import Counter, PermissionRow, Priority, Queue, RolePermission, Sla
 from tools.permissions import DESCRIPTIONS, GRANTS, touch_permissions_stamp
 
@@ -34,6 +35,7 @@ def lay_foundations(session: Session) -> bool:
 
     Grants are only given with the permission's own first insertion: one that an admin took away stays away.
     """
+    take_turns(session, "foundations")
     changed = _add_permissions(session)
     present = set(session.scalars(select(Queue.team)))
     session.add_all(

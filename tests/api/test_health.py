@@ -8,12 +8,6 @@ from memory.database import open_sessions, transaction
 from settings import Settings
 
 
-@pytest.fixture
-def client(settings):
-    with TestClient(create_app(settings)) as client:
-        yield client
-
-
 def test_a_running_process_says_so_whatever_else_is_missing(tmp_path):
     client = TestClient(create_app(Settings(home=tmp_path, _env_file=None)))  # not even started
     assert client.get("/healthz").json() == {"status": "ok"}
@@ -40,8 +34,8 @@ def test_not_ready_with_a_reason_for_each_failed_check(client):
     assert int(answer.headers["retry-after"]) >= 1
 
 
-def test_not_ready_while_the_schema_is_an_older_one(client, sessions):
-    with transaction(sessions) as session:
+def test_not_ready_while_the_schema_is_an_older_one(client):
+    with transaction(client.app.state.sessions) as session:
         session.execute(text("UPDATE alembic_version SET version_num = '0000'"))
     answer = client.get("/readyz")
     assert answer.status_code == 503
@@ -61,8 +55,8 @@ def test_not_ready_while_the_database_is_away_without_saying_where_it_is(tmp_pat
     assert reason == "The database cannot be reached."
 
 
-def test_being_asked_does_not_wait_for_a_writer(client, sessions):
-    with transaction(sessions) as session:
+def test_being_asked_does_not_wait_for_a_writer(client):
+    with transaction(client.app.state.sessions) as session:
         session.execute(text("UPDATE queues SET name = name"))
         assert client.get("/readyz").status_code == 200
 

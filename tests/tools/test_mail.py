@@ -17,6 +17,8 @@ from memory.tables import Job
 from settings import Settings
 from tools.mail import AUTO_REPLIED, MAIL_JOB, build_message, deliver_mail, queue_mail
 
+pytestmark = pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+
 LONG_ID = f"<{'A' * 90}@eurprd04.prod.outlook.com>"
 
 
@@ -242,7 +244,6 @@ def test_another_kind_of_server_is_said_to_be_misconfigured(tmp_path, url):
         deliver_mail(settings_with(tmp_path, url), a_mail())
 
 
-@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 def test_a_login_is_decoded_from_the_url(tmp_path):
     inbox = Inbox(auth_required=True, auth_require_tls=False)
     inbox.start()

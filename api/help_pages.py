@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from markdown_it import MarkdownIt
 
-from api.deps import ReadDep
+from api.deps import ReadDep, access
 from api.web import plain_page
 from errors import NotFound
 from tools.articles import list_published, read_published
@@ -30,7 +30,7 @@ def rendered(markdown: str) -> str:
     )
 
 
-@router.get("")
+@router.get("", openapi_extra=access("public"))
 def list_articles(session: ReadDep) -> HTMLResponse:
     """All published articles by category."""
     sections = [
@@ -43,7 +43,7 @@ def list_articles(session: ReadDep) -> HTMLResponse:
     return _page("Help centre", f"<h1>Help centre</h1>{body}")
 
 
-@router.get("/{slug}")
+@router.get("/{slug}", openapi_extra=access("public"))
 def read_article(slug: str, session: ReadDep) -> HTMLResponse:
     """One article, as its newest published version."""
     try:

@@ -1,0 +1,85 @@
+"""What routes ask for: a session that commits before the answer, and who is asking."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy.orm import Session
+
+from errors import NotFound, NotSignedIn
+from memory.database import reading, transaction
+from tools.permissions import Actor, ActorKind, Permission
+from tools.users import access_of
+
+staff_bearer = HTTPBearer(scheme_name="staff", auto_error=False, description="`access_token` of signing in.")
+conversation_bearer = HTTPBearer(
+    scheme_name="conversation", auto_error=False, description="`token` of the conversation; opens that one only."
+)
+
+
+def open_session(request: Request) -> Iterator[Session]:
+    """Commits when the route returns; whoever waits for a change is told to look then."""
+    with transaction(request.app.state.sessions) as session:
+        yield session
+    request.app.state.poke()
+
+
+def open_read_session(request: Request) -> Iterator[Session]:
+    with reading(request.app.state.sessions) as session:
+        yield session
+
+
+# `scope="function"`: FastAPI would else commit after the answer, and a failing commit would still say 200
+SessionDep = Annotated[Session, Depends(open_session, scope="function")]
+ReadDep = Annotated[Session, Depends(open_read_session, scope="function")]
+
+
+def staff_actor(
+    request: Request, given: Annotated[HTTPAuthorizationCredentials | None, Depends(staff_bearer)]
+) -> Actor:
+    """The signed-in member of staff, with what the role allows now.
+
+    Raises:
+        NotSignedIn: no token, a wrong or expired one, or one from before the user was disabled or changed.
+    """
+    if given is None:
+        raise NotSignedIn("Sign in first.")
+    state = request.app.state
+    claims = state.tokens.read_staff(given.credentials)
+    with reading(state.sessions) as session:
+        access = access_of(session, state.roles, claims.user_id)
+    if access is None or not access.is_active or access.token_version != claims.token_version:
+        raise NotSignedIn("This sign-in has ended; sign in again.")
+    return Actor(ActorKind.STAFF, id=claims.user_id, permissions=access.permissions)
+
+
+def conversation_actor(
+    conversation_id: UUID,
+    request: Request,
+    given: Annotated[HTTPAuthorizationCredentials | None, Depends(conversation_bearer)],
+) -> Actor:
+    """The customer of the conversation in the path.
+
+    Raises:
+        NotSignedIn: no token or a wrong one.
+        NotFound: the token opens another conversation.
+    """
+    if given is None:
+        raise NotSignedIn("This needs the conversation's token.")
+    if request.app.state.tokens.read_conversation(given.credentials) != conversation_id:
+        raise NotFound("No such conversation.")
+    return Actor(ActorKind.CUSTOMER, conversation_id=conversation_id)
+
+
+ActorDep = Annotated[Actor, Depends(staff_actor)]
+CustomerDep = Annotated[Actor, Depends(conversation_actor)]
+
+
+def access(needs: Permission | Literal["public", "conversation", "staff"]) -> dict[str, Any]:
+    """For a route's `openapi_extra`: who may use it, as data. A route that does not say so fails a test.
+
+    The operation checks the permission itself; this only says so.
+    """
+    return {"x-access": str(needs)}
