@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from memory.tables.base import Table, Timed, WithId, utc_now
@@ -37,7 +37,12 @@ class TurnStatus(enum.StrEnum):
 
 class Conversation(WithId, Timed, Table):
     __tablename__ = "conversations"
-    __table_args__ = (Index(None, "customer_id"), Index(None, "ticket_id"), Index(None, "held_by"))
+    __table_args__ = (
+        Index(None, "customer_id"),
+        Index(None, "ticket_id"),
+        Index(None, "held_by"),
+        Index(None, "updated_at"),
+    )
 
     channel: Mapped[Channel] = mapped_column(default=Channel.CHAT)
     customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("customers.id", ondelete="SET NULL"))
@@ -78,6 +83,7 @@ class Turn(WithId, Table):
         UniqueConstraint("conversation_id", "position"),
         Index(None, "status", "lease_until"),
         Index(None, "reply_id"),
+        CheckConstraint("confidence BETWEEN 0 AND 1", name="confidence_is_probability"),
     )
 
     conversation_id: Mapped[UUID] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
