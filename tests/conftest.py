@@ -128,10 +128,10 @@ def _installation(
     templates: Templates, kind: str, tmp_path: Path, request: pytest.FixtureRequest, *, with_knowledge: bool
 ) -> Iterator[Settings]:
     made = templates.copy(kind, with_knowledge=with_knowledge, home=tmp_path / "home")
+    server = request.getfixturevalue("postgres_server") if kind == "postgresql" else None
     yield made
-    if kind == "postgresql":
-        name = make_url(made.url).database
-        execute(request.getfixturevalue("postgres_server"), f"DROP DATABASE {name} WITH (FORCE)")
+    if server is not None:
+        execute(server, f"DROP DATABASE {make_url(made.url).database} WITH (FORCE)")
 
 
 @pytest.fixture
