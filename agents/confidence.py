@@ -26,8 +26,8 @@ class Signals:
 
     text: float
     """Cosine of the question and the best passage."""
-    title: float
-    """Cosine of the question and that passage's title."""
+    name: float
+    """Cosine of the question and that passage's title with headings."""
     best: float
     """The larger of the two."""
     margin: float
@@ -47,8 +47,8 @@ def signals(question: str, hits: Sequence[Hit]) -> Signals:
     asked = content_words(question)
     return Signals(
         text=first.scores.text,
-        title=first.scores.title,
-        best=max(first.scores.text, first.scores.title),
+        name=first.scores.name,
+        best=max(first.scores.text, first.scores.name),
         margin=first.score - rival,
         coverage=coverage(asked, f"{first.title} {first.heading_path} {first.content}"),
         agreement=first.scores.keywords,

@@ -249,7 +249,9 @@ _CUTS: dict[Kind, tuple[Cut, ...]] = {
 
 
 def _size(body: str, start: int, end: int, count_tokens: CountTokens) -> float:
-    return max(count_tokens(body[start:end]), (end - start) / CHARACTERS_A_TOKEN)
+    """Word pieces; what is too large by its length alone is not counted, for it will be cut."""
+    by_length = (end - start) / CHARACTERS_A_TOKEN
+    return by_length if by_length > MAX_TOKENS else max(count_tokens(body[start:end]), by_length)
 
 
 def _prefix(title: str, heading_path: str, count_tokens: CountTokens) -> str:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from errors import Unavailable
 from memory.knowledge.encoder import Vectors
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the files change their meaning; an index of another format is built anew."""
 
 
@@ -38,8 +38,9 @@ class IndexedPassage:
     """What the index must know of a passage."""
 
     chunk_id: UUID
-    article: int
-    """Position of its article in `IndexContent.titles`."""
+    name: int
+    """Position of its name in `IndexContent.names`, ascending."""
+    title: str
     heading_path: str
     content: str
 
@@ -48,8 +49,10 @@ class IndexedPassage:
 class IndexContent:
     """Everything that goes into an index; vectors are unit rows."""
 
-    titles: list[str]
-    title_vectors: Vectors
+    articles: int
+    names: list[str]
+    """Titles with the headings below them: what passages are called. Passages of one section share a name."""
+    name_vectors: Vectors
     passages: list[IndexedPassage]
     window_vectors: Vectors
     window_passage: NDArray[np.int32]
@@ -57,14 +60,14 @@ class IndexContent:
 
 
 class Index:
-    """A loaded version. Rows of `dense` are the windows first, then one title an article."""
+    """A loaded version. Rows of `dense` are the windows first, then the names."""
 
     def __init__(self, folder: Path) -> None:
         self.manifest = read_manifest(folder)
         self.dense: faiss.Index = faiss.read_index(str(folder / "dense.faiss"))
         with np.load(folder / "ids.npz", allow_pickle=False) as arrays:
             self.chunk_ids = [UUID(bytes=row.tobytes()) for row in arrays["chunk_ids"]]
-            self.passage_article: NDArray[np.int32] = arrays["passage_article"]
+            self.passage_name: NDArray[np.int32] = arrays["passage_name"]
             self.window_passage: NDArray[np.int32] = arrays["window_passage"]
         self.keywords = folder / "keywords.db"
 
@@ -72,8 +75,8 @@ class Index:
     def windows(self) -> int:
         return len(self.window_passage)
 
-    def passages_of(self, article: int) -> range:
-        first, last = np.searchsorted(self.passage_article, [article, article + 1])
+    def passages_of(self, name: int) -> range:
+        first, last = np.searchsorted(self.passage_name, [name, name + 1])
         return range(int(first), int(last))
 
     def windows_of(self, passage: int) -> range:
@@ -106,7 +109,7 @@ def write_index(root: Path, content: IndexContent, *, encoder: str, revision: in
     folder.mkdir(parents=True)
     _write_vectors(folder, content)
     _write_keywords(folder / "keywords.db", content)
-    manifest = Manifest(FORMAT, encoder, revision, len(content.titles), len(content.passages))
+    manifest = Manifest(FORMAT, encoder, revision, content.articles, len(content.passages))
     (folder / "manifest.json").write_text(json.dumps(asdict(manifest)))
     current = current_folder(root)
     if current is not None and _is_newer(current, manifest):
@@ -126,7 +129,7 @@ def _is_newer(folder: Path, manifest: Manifest) -> bool:
 
 
 def _write_vectors(folder: Path, content: IndexContent) -> None:
-    rows = np.concatenate([content.window_vectors, content.title_vectors])
+    rows = np.concatenate([content.window_vectors, content.name_vectors])
     dense = faiss.IndexFlatIP(rows.shape[1])
     dense.add(np.ascontiguousarray(rows))
     faiss.write_index(dense, str(folder / "dense.faiss"))
@@ -134,7 +137,7 @@ def _write_vectors(folder: Path, content: IndexContent) -> None:
     np.savez(
         folder / "ids.npz",
         chunk_ids=np.stack(ids) if ids else np.empty((0, 16), np.uint8),
-        passage_article=np.array([passage.article for passage in content.passages], np.int32),
+        passage_name=np.array([passage.name for passage in content.passages], np.int32),
         window_passage=content.window_passage,
     )
 
@@ -148,7 +151,7 @@ def _write_keywords(file: Path, content: IndexContent) -> None:
         connection.executemany(
             "INSERT INTO passages (rowid, title, heading, body) VALUES (?, ?, ?, ?)",
             (
-                (position, content.titles[passage.article], passage.heading_path, passage.content)
+                (position, passage.title, passage.heading_path, passage.content)
                 for position, passage in enumerate(content.passages)
             ),
         )

@@ -24,10 +24,10 @@ from memory.knowledge.index import Index, current_folder
 from memory.knowledge.words import content_words
 from memory.tables import Article, ArticleStatus, Chunk
 
-TEXT_WEIGHT, TITLE_WEIGHT, KEYWORD_WEIGHT = 0.45, 0.45, 0.10
+TEXT_WEIGHT, NAME_WEIGHT, KEYWORD_WEIGHT = 0.5, 0.4, 0.1
 """One set for every knowledge base. Sum 1, so a score is at most 1."""
 DENSE_ROWS = 100
-"""Nearest windows and titles that are looked at."""
+"""Nearest windows and names that are looked at."""
 KEYWORD_PASSAGES = 30
 QUERY_WORDS = 40
 """Words of a query that the keyword half uses, the first ones."""
@@ -35,11 +35,12 @@ TITLE_COLUMN_WEIGHT = 2.0
 
 
 class Scores(NamedTuple):
-    """Of one passage. `text` and `title` are cosines, `keywords` is BM25 over the query's best, in 0..1."""
+    """Of one passage. `text` and `name` are cosines, `keywords` is BM25 over the query's best, in 0..1."""
 
     fused: float
     text: float
-    title: float
+    name: float
+    """With the article's title and the headings above the passage."""
     keywords: float
 
 
@@ -121,14 +122,15 @@ class _OpenIndex:
     def scores(self, query: str, vector: NDArray[np.float32]) -> dict[int, Scores]:
         """Fused scores by passage position, for every candidate of either half."""
         keywords = self._keyword_scores(query)
-        text, title = self._dense_scores(vector, keywords)
+        text, name = self._dense_scores(vector, keywords)
+        names = self.index.passage_name
         return {
             passage: Scores(
                 TEXT_WEIGHT * text[passage]
-                + TITLE_WEIGHT * title[int(self.index.passage_article[passage])]
+                + NAME_WEIGHT * name[int(names[passage])]
                 + KEYWORD_WEIGHT * keywords.get(passage, 0.0),
                 text[passage],
-                title[int(self.index.passage_article[passage])],
+                name[int(names[passage])],
                 keywords.get(passage, 0.0),
             )
             for passage in text
@@ -137,24 +139,24 @@ class _OpenIndex:
     def _dense_scores(
         self, vector: NDArray[np.float32], also: Iterable[int]
     ) -> tuple[dict[int, float], dict[int, float]]:
-        """Best window cosine by passage, and title cosine by article, for all candidates and those in `also`."""
+        """Best window cosine by passage, and cosine by name, for all candidates and those in `also`."""
         index = self.index
         found, rows = index.dense.search(vector[None, :], min(DENSE_ROWS, index.dense.ntotal))
         text: dict[int, float] = {}
-        title: dict[int, float] = {}
+        name: dict[int, float] = {}
         for score, row in zip(found[0].tolist(), rows[0].tolist(), strict=True):
             if row < index.windows:
                 text.setdefault(int(index.window_passage[row]), score)  # best first
             else:
-                title[row - index.windows] = score
-        wanted = {*text, *also}.union(*(index.passages_of(article) for article in title))
+                name[row - index.windows] = score
+        wanted = {*text, *also}.union(*(index.passages_of(position) for position in name))
         for passage in wanted - text.keys():
             text[passage] = max(self._cosines(vector, index.windows_of(passage)))
-        articles = {int(index.passage_article[passage]) for passage in wanted}
-        for article in articles - title.keys():
-            row = index.windows + article
-            title[article] = self._cosines(vector, range(row, row + 1))[0]
-        return text, title
+        names = {int(index.passage_name[passage]) for passage in wanted}
+        for position in names - name.keys():
+            row = index.windows + position
+            name[position] = self._cosines(vector, range(row, row + 1))[0]
+        return text, name
 
     def _cosines(self, vector: NDArray[np.float32], rows: range) -> list[float]:
         cosines: list[float] = (self.index.dense.reconstruct_n(rows.start, len(rows)) @ vector).tolist()

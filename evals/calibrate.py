@@ -1,0 +1,135 @@
+"""Fits the confidence model: `python -m evals.calibrate` writes `agents/confidence.json`.
+
+The questions come from two kinds of knowledge base, so that the one calibration does not learn the ways of one: our
+help centre (the half of our cases that may be tuned on) and, where it is there, a public FAQ collection with human
+rephrasings, once whole and then with half of its entries taken out, which leaves questions that have no answer.
+"""
+
+import json
+import random
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+
+from agents.confidence import CALIBRATION, Signals, signals
+from evals.cases import PUBLIC_DATA, read_questions
+from evals.installation import faq_installation, installation
+from evals.measures import at_threshold, expected_calibration_error
+from memory.database import Sessions, reading
+from memory.knowledge.search import Hit, Knowledge
+from settings import Settings
+
+PASSAGES = 8
+"""As many as the FAQ agent reads."""
+SPLITS_WITHOUT_HALF = 2
+FOLDS = 5
+SEED = 7
+INVERSE_REGULARISATION = 10.0
+NAMES = tuple(Signals.__dataclass_fields__)
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    source: str
+    """Which knowledge base."""
+    group: str
+    """Questions about the same thing, which must not be on both sides of a fold."""
+    signals: Signals
+    right: bool
+    """The first hit is a passage that answers."""
+
+
+def our_examples() -> Iterator[Example]:
+    with installation() as (_, sessions, knowledge):
+        for question in read_questions("dev"):
+            if hits := search(sessions, knowledge, question.text):
+                right = question.answerable and hits[0].slug in question.articles
+                yield Example("help centre", question.id, signals(question.text, hits), right)
+
+
+def public_examples() -> Iterator[Example]:
+    file = PUBLIC_DATA / "stackfaq" / "dev.jsonl"
+    if not file.exists():
+        print("skipped: no public FAQ data", file=sys.stderr)
+        return
+    entries = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    chance = random.Random(SEED)
+    halves = [chance.sample(entries, len(entries) // 2) for _ in range(SPLITS_WITHOUT_HALF)]
+    for kept in [entries, *halves]:
+        rows = [{"question": entry["question"], "answer": "\n\n".join(entry["answers"])} for entry in kept]
+        place = {entry["id"]: f"faq.jsonl#{n}" for n, entry in enumerate(kept, start=1)}
+        with faq_installation(rows) as (sessions, knowledge):
+            for entry in entries:
+                for text in entry["rephrasings"]:
+                    if hits := search(sessions, knowledge, text):
+                        right = hits[0].source == place.get(entry["id"])
+                        yield Example("public FAQ", entry["id"], signals(text, hits), right)
+
+
+def search(sessions: Sessions, knowledge: Knowledge, text: str) -> list[Hit]:
+    with reading(sessions) as session:
+        return knowledge.search(session, text, limit=PASSAGES)
+
+
+def fit(examples: list[Example]) -> LogisticRegression:
+    """Every knowledge base has the same say, however many questions it has."""
+    sizes = {source: sum(example.source == source for example in examples) for source in sources(examples)}
+    weights = [len(examples) / sizes[example.source] for example in examples]
+    return LogisticRegression(C=INVERSE_REGULARISATION, max_iter=2_000).fit(
+        matrix(examples), truth(examples), sample_weight=weights
+    )
+
+
+def held_out(examples: list[Example]) -> Floats:
+    """Each example's probability by a model that has not seen its group."""
+    probabilities = np.zeros(len(examples))
+    groups = [f"{example.source} {example.group}" for example in examples]
+    for known, unknown in GroupKFold(FOLDS).split(examples, groups=groups):
+        model = fit([examples[i] for i in known])
+        probabilities[unknown] = model.predict_proba(matrix([examples[i] for i in unknown]))[:, 1]
+    return probabilities
+
+
+def matrix(examples: list[Example]) -> Floats:
+    return np.array([[asdict(example.signals)[name] for name in NAMES] for example in examples])
+
+
+def truth(examples: list[Example]) -> NDArray[np.bool_]:
+    return np.array([example.right for example in examples])
+
+
+def sources(examples: list[Example]) -> list[str]:
+    return list(dict.fromkeys(example.source for example in examples))
+
+
+def report(examples: list[Example], probabilities: Floats) -> None:
+    defaults = Settings.model_fields
+    for source in sources(examples):
+        mask = np.array([example.source == source for example in examples])
+        given, right = probabilities[mask], truth(examples)[mask]
+        line = f"{source}: {mask.sum()} questions, ECE {expected_calibration_error(given, right):.3f}"
+        for name in ("answer_at", "suggest_at"):
+            found = at_threshold(given, right, defaults[name].default)
+            line += f"; from {defaults[name].default}: {found.share:.2f} of them, precision {found.precision:.3f}"
+        print(line)
+
+
+def main() -> None:
+    examples = [*our_examples(), *public_examples()]
+    report(examples, held_out(examples))
+    model = fit(examples)
+    weights = dict(zip(NAMES, np.round(model.coef_[0], 4).tolist(), strict=True))
+    stored = {"encoder": Settings.model_fields["encoder"].default, "bias": round(float(model.intercept_[0]), 4)}
+    CALIBRATION.write_text(json.dumps({**stored, "weights": weights}, indent=2) + "\n")
+    print(f"Wrote {CALIBRATION.name}: {weights}")
+
+
+if __name__ == "__main__":
+    main()
