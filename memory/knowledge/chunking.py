@@ -27,11 +27,11 @@ CHARACTERS_A_TOKEN = 10
 PIECE_CHARACTERS = 200
 """Text without any other break is cut into pieces of at most this many characters, at white space if there is any."""
 
-WINDOW_TOKENS = 254
-"""Word pieces the encoder sees of a text, without its two markers."""
-PREFIX_TOKENS = 100
+WINDOW_TOKENS = 48
+"""Word pieces of what is encoded at once, two sentences or so; the encoder would take 254 (see docs/adr/0001)."""
+PREFIX_TOKENS = 32
 """Word pieces of a window at most that title and headings take."""
-OVERLAP_TOKENS = 60
+OVERLAP_TOKENS = 12
 """Word pieces; a longer sentence is not repeated at the start of the next window."""
 
 CountTokens = Callable[[str], int]
@@ -280,8 +280,15 @@ def _fitting(markdown: str, cuts: Sequence[Cut], room: int, count_tokens: CountT
     text = " ".join(plain_text(markdown).split())
     if not text:
         return
-    if not cuts or count_tokens(text) <= room:
+    if len(text) == 1 or count_tokens(text) <= room:
         yield text
         return
-    for start, end in cuts[0](markdown, 0, len(markdown)):
+    cut = cuts[0] if cuts else _halves  # in some scripts every character is a word piece or two
+    for start, end in cut(markdown, 0, len(markdown)):
         yield from _fitting(markdown[start:end], cuts[1:], room, count_tokens)
+
+
+def _halves(_body: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    middle = (start + end) // 2
+    yield start, middle
+    yield middle, end

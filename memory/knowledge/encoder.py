@@ -78,8 +78,11 @@ class MiniLmEncoder:
 
     @cached_property
     def _counter(self) -> Tokenizer:
-        """A tokenizer that does not truncate; only ingesting needs it."""
-        return Tokenizer.from_buffer(_checked(*TOKENIZER))
+        """A tokenizer that neither truncates nor pads, as the file says it should; only ingesting needs it."""
+        counter = Tokenizer.from_buffer(_checked(*TOKENIZER))
+        counter.no_truncation()
+        counter.no_padding()
+        return counter
 
     def count_tokens(self, text: str) -> int:
         """Word pieces of `text` without the two markers."""

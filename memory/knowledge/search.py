@@ -24,7 +24,7 @@ from memory.knowledge.index import Index, current_folder
 from memory.knowledge.words import content_words
 from memory.tables import Article, ArticleStatus, Chunk
 
-TEXT_WEIGHT, NAME_WEIGHT, KEYWORD_WEIGHT = 0.5, 0.4, 0.1
+TEXT_WEIGHT, NAME_WEIGHT, KEYWORD_WEIGHT = 0.75, 0.15, 0.1
 """One set for every knowledge base. Sum 1, so a score is at most 1."""
 DENSE_ROWS = 100
 """Nearest windows and names that are looked at."""

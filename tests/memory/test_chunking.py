@@ -245,12 +245,24 @@ def test_windows_begin_with_title_and_headings_and_overlap():
 
 
 def test_windows_of_the_real_tokenizer_fit(encoder):
+    assert encoder.count_tokens("one two three") == 3  # neither padded nor cut short
+    assert encoder.count_tokens("one two three " * 300) == 900
     awkward = (
         "Zażółć gęślą jaźń — https://example.com/a/b?c=d&e=f " * 60 + "supercalifragilistic" * 40 + " 你好世界" * 200
     )
     passage = Passage(0, "Section " * 60, awkward)
     found = windows("A title " * 100, passage, encoder.count_tokens)
     assert all(encoder.count_tokens(window) <= WINDOW_TOKENS for window in found)
+
+
+def test_windows_fit_where_every_character_is_a_word_piece_or_more():
+    def count(text: str) -> int:
+        return 2 * len("".join(text.split()))
+
+    (passage, *_) = passages("重置密码打开设置" * 200, count)
+    found = windows("重置密码" * 100, passage, count)
+    assert all(count(window) <= WINDOW_TOKENS for window in found)
+    assert "".join(window.split()[-1] for window in found).startswith("重置密码打开设置")
 
 
 def test_a_short_passage_is_one_window_and_an_empty_one_still_has_one():

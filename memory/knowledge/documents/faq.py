@@ -27,7 +27,7 @@ def read_csv(text: str) -> Entries:
     delimiter = max(",;\t", key=header_line.count)
     rows = csv.reader(StringIO(text.lstrip(), newline=""), delimiter=delimiter)
     try:
-        header = [name.strip().casefold() for name in next(rows)]
+        header = [name.strip().casefold() for name in next(rows, [])]
     except csv.Error as error:
         raise Refused(f"The first row cannot be read: {error}.") from error
     for names in (QUESTION, ANSWER):

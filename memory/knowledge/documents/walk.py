@@ -64,7 +64,7 @@ def _read(path: Path, source: str, kind: str) -> Iterator[Document | Unreadable]
             raise Refused(
                 f"Files of this kind are not read ({kind or 'no extension'}); these are: {', '.join(READERS)}."
             )
-        if not data.strip(b" \t\r\n\0\xef\xbb\xbf"):
+        if not data.strip(b" \t\r\n\0\xef\xbb\xbf\xfe\xff"):
             raise Refused("The file is empty.")
         number = 0
         for number, entry in enumerate(READERS[kind](data), 1):
