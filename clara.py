@@ -72,6 +72,15 @@ def show(document: Any) -> None:
     print(json.dumps(document, ensure_ascii=False), flush=True)
 
 
+def progress_bar() -> Any:
+    """On standard error, and gone when the work is done."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True)
+
+
 def batch_lines(file: Path) -> Iterator[dict[str, Any]]:
     """The texts of a batch file with their ids; a plain line's id is its number, from 1."""
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
@@ -134,9 +143,6 @@ def ingest(
     """Put Markdown, HTML, PDF, DOCX, CSV and JSONL files into the knowledge base."""
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
     from graph.home import prepare_schema
     from graph.means import open_knowledge
     from tools.ingest import ingest as run
@@ -144,8 +150,7 @@ def ingest(
 
     settings = read_settings()
     sessions = prepare_schema(settings, say)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    with progress_bar() as bar:
         steps = {"read": bar.add_task("Reading", total=None), "encode": bar.add_task("Encoding", total=None)}
         report = run(
             sessions,
@@ -385,6 +390,40 @@ def worker() -> None:
     from api.serve import run_worker
 
     run_worker(read_settings(), say=say)
+
+
+@app.command(name="eval")
+def evaluate(
+    suites: Annotated[list[str] | None, typer.Argument(help="Which ones; by default all.")] = None,
+    sealed: Annotated[bool, typer.Option("--sealed", help="The half of the cases that nothing is tuned on.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Write every figure and failure into this folder.")] = None,
+    as_json: Json = False,
+) -> None:
+    """The eval suites, on installations of their own; exit 1 when a goal in evals/goals.toml is missed."""
+    from evals.run import SUITES, as_document, missed_goals, run_suites, write_report
+
+    chosen = suites or list(SUITES)
+    if unknown := set(chosen) - set(SUITES):
+        raise typer.BadParameter(f"unknown suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
+    half: Any = "sealed" if sealed else "dev"
+    with progress_bar() as bar:
+        task = bar.add_task("Measuring", total=None)
+        results = run_suites(chosen, half, lambda done, of: bar.update(task, completed=done, total=of))
+    missed = missed_goals(results)
+    document = as_document(results, missed, half)
+    if report is not None:
+        say(f"Wrote {write_report(report, document)}.")
+    if as_json:
+        show(document)
+    else:
+        for name, result in results.items():
+            print(f"{name} ({half} half)")
+            for figure, value in result.figures.items():
+                print(f"  {figure:24} {value:8.3f}".rstrip("0").rstrip("."))
+    for miss in missed:
+        say(f"missed: {miss.suite} {miss.figure} is {miss.value:.3f}, wanted {miss.wanted}")
+    if missed:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -51,7 +51,11 @@ def read_labelled(file: Path) -> list[LabelledMessage]:
 
 def train(data: Path, encoder: Encoder, out: Path) -> Classifier:
     """Fit on the file `data`, write the folder `out` (replacing it in one step), and return what was written."""
-    messages = read_labelled(data)
+    return train_on(read_labelled(data), encoder, out, digest=training_digest(data, encoder.id))
+
+
+def train_on(messages: Sequence[LabelledMessage], encoder: Encoder, out: Path, *, digest: str) -> Classifier:
+    """The same on these messages; `digest` names what they are."""
     vectors = encoder.encode([message.text for message in messages])
     vectorizer = TfidfVectorizer(analyzer=terms_of, min_df=MINIMUM_DOCUMENTS, sublinear_tf=True)
     weighted = vectorizer.fit_transform([message.text for message in messages])
@@ -67,7 +71,7 @@ def train(data: Path, encoder: Encoder, out: Path) -> Classifier:
     description = {
         "format": FORMAT,
         "encoder": encoder.id,
-        "digest": training_digest(data, encoder.id),
+        "digest": digest,
         "categories": {message.intent: message.category for message in messages},
         "out_of_scope_at": OUT_OF_SCOPE_AT,
         "labels": {name: head.labels for name, head in heads.items()},

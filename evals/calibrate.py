@@ -114,7 +114,8 @@ def report(examples: list[Example], probabilities: Floats) -> None:
     for source in sources(examples):
         mask = np.array([example.source == source for example in examples])
         given, right = probabilities[mask], truth(examples)[mask]
-        line = f"{source}: {mask.sum()} questions, {right.mean():.3f} of the first hits right, ECE {expected_calibration_error(given, right):.3f}"
+        error = expected_calibration_error(given, right)
+        line = f"{source}: {mask.sum()} questions, {right.mean():.3f} of the first hits right, ECE {error:.3f}"
         for name in ("answer_at", "suggest_at"):
             found = at_threshold(given, right, defaults[name].default)
             line += f"; from {defaults[name].default}: {found.share:.2f} of them, precision {found.precision:.3f}"

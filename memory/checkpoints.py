@@ -1,10 +1,7 @@
 """Opens the LangGraph saver, and prunes the checkpoints that no turn can need any more."""
 
-import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-
-os.environ.setdefault("LANGGRAPH_STRICT_MSGPACK", "true")  # read when langgraph is imported: see open_checkpoints
 
 import aiosqlite
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -41,7 +38,9 @@ async def open_saver(settings: Settings) -> AsyncIterator[BaseCheckpointSaver[st
 
     The serializer is strict: a crafted row in the checkpoint store runs nothing when it is read.
     """
-    serializer = JsonPlusSerializer(pickle_fallback=False)
+    # None: only the library's list of harmless types. Said here, since the environment variable for it
+    # (LANGGRAPH_STRICT_MSGPACK) counts only where nothing of langgraph was imported before it was set.
+    serializer = JsonPlusSerializer(pickle_fallback=False, allowed_msgpack_modules=None)
     if settings.is_sqlite:
         settings.home.mkdir(parents=True, exist_ok=True)
         # the driver's default isolation level stays: with autocommit a kill would keep half of a checkpoint
