@@ -64,7 +64,7 @@ async def answer(state: SupportState, runtime: Runtime[Turn]) -> SupportState:
             state["question"], state["hits"][:PASSAGES_WRITTEN_FROM], runtime.stream_writer
         )
     if pieces is None:
-        pieces = compose(state["text"], state["question"], state["hits"], turn.knowledge.encoder)
+        pieces = compose(state["text"], state["question"], state["hits"], turn.knowledge)
     is_sure = state["probability"] >= turn.settings.answer_at
     text, citations = cite(pieces)
     if not is_sure:

@@ -11,10 +11,11 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from agents.confidence import coverage
-from agents.extraction import Piece, units_of
+from agents.extraction import Piece
 from agents.prompts import ANSWER_SYSTEM, ANSWER_USER
 from memory.knowledge.encoder import Encoder
 from memory.knowledge.search import Hit
+from memory.knowledge.units import units_of
 from memory.knowledge.words import content_words
 from settings import Settings
 

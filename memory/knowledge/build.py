@@ -65,7 +65,7 @@ def rebuild(sessions: Sessions, encoder: Encoder, root: Path, progress: Progress
     with reading(sessions) as session:
         revision = knowledge_revision(session)
         rows = _published_passages(session)
-    texts, owners = _windows(rows, encoder)
+    texts, owners, units = _windows(rows, encoder)
     names, passages = _named(rows)
     vectors, encoded = _vectors(sessions, encoder, [*texts, *names], progress)
     content = IndexContent(
@@ -75,6 +75,7 @@ def rebuild(sessions: Sessions, encoder: Encoder, root: Path, progress: Progress
         passages=passages,
         window_vectors=vectors[: len(texts)],
         window_passage=np.array(owners, np.int32),
+        window_unit=np.array(units, np.int32),
     )
     write_index(root, content, encoder=encoder.id, revision=revision)
     return BuildReport(content.articles, len(rows), encoded)
@@ -98,15 +99,16 @@ def _named(rows: Sequence[tuple[UUID, str, Chunk]]) -> tuple[list[str], list[Ind
     return names, passages
 
 
-def _windows(rows: Sequence[tuple[UUID, str, Chunk]], encoder: Encoder) -> tuple[list[str], list[int]]:
-    """The texts to encode, and for each the row that it belongs to."""
-    texts, owners = [], []
+def _windows(rows: Sequence[tuple[UUID, str, Chunk]], encoder: Encoder) -> tuple[list[str], list[int], list[int]]:
+    """The texts to encode, and for each the row that it belongs to and the unit of that row's passage."""
+    texts, owners, units = [], [], []
     for position, (_, title, chunk) in enumerate(rows):
         passage = Passage(chunk.position, chunk.heading_path, chunk.content)
-        for text in windows(title, passage, encoder.count_tokens):
-            texts.append(text)
+        for window in windows(title, passage, encoder.count_tokens):
+            texts.append(window.text)
             owners.append(position)
-    return texts, owners
+            units.append(window.unit)
+    return texts, owners, units
 
 
 def _published_passages(session: Session) -> list[tuple[UUID, str, Chunk]]:

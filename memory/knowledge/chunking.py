@@ -11,8 +11,9 @@ from itertools import pairwise
 
 from memory.knowledge.blocks import HEADING_CHARACTERS, Block, Kind, blocks_of
 from memory.knowledge.prose import LIST_ITEM, line_spans, plain_text, sentence_spans, sentences
+from memory.knowledge.units import units_of
 
-__all__ = ["Passage", "passages", "plain_text", "sentences", "windows"]
+__all__ = ["Passage", "Window", "passages", "plain_text", "sentences", "windows"]
 
 MAX_TOKENS = 500
 """Word pieces; a section up to this long is one passage."""
@@ -28,11 +29,9 @@ PIECE_CHARACTERS = 200
 """Text without any other break is cut into pieces of at most this many characters, at white space if there is any."""
 
 WINDOW_TOKENS = 48
-"""Word pieces of what is encoded at once, two sentences or so; the encoder would take 254 (see docs/adr/0001)."""
+"""Word pieces of what is encoded at once, about a sentence; the encoder would take 254 (see docs/adr/0001)."""
 PREFIX_TOKENS = 32
 """Word pieces of a window at most that title and headings take."""
-OVERLAP_TOKENS = 12
-"""Word pieces; a longer sentence is not repeated at the start of the next window."""
 
 CountTokens = Callable[[str], int]
 
@@ -45,6 +44,15 @@ class Passage:
     """Headings above it, outermost first, joined by ` > `; empty at the top."""
     content: str
     """Markdown, verbatim from the body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A text to encode."""
+
+    unit: int
+    """Position of the unit that it is taken from, see `units_of`."""
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +99,33 @@ def passages(body: str, count_tokens: CountTokens) -> list[Passage]:
     return found
 
 
-def windows(title: str, passage: Passage, count_tokens: CountTokens) -> list[str]:
+def windows(title: str, passage: Passage, count_tokens: CountTokens) -> list[Window]:
     """What is encoded for a passage: at least one text of at most `WINDOW_TOKENS` word pieces.
 
-    Each begins with title and headings; the next repeats the last sentence of the one before unless it is long.
+    Each begins with title and headings and holds one unit of the passage, or a part of a longer one.
     """
     prefix = _prefix(title, passage.heading_path, count_tokens)
     room = WINDOW_TOKENS - count_tokens(prefix)
-    found: list[str] = []
-    current: list[tuple[str, int]] = []
-    for text, tokens in _sentence_texts(passage.content, room, count_tokens):
-        if current and sum(size for _, size in current) + tokens > room:
-            found.append(" ".join(part for part, _ in current))
-            last = current[-1]
-            repeats = len(current) > 1 and last[1] <= OVERLAP_TOKENS and last[1] + tokens <= room
-            current = [last] if repeats else []
-        current.append((text, tokens))
+    found = [
+        Window(position, f"{prefix} {text}".strip())
+        for position, unit in enumerate(units_of(passage.content))
+        for text in _filled(unit.text, room, count_tokens)
+    ]
+    return found or [Window(0, prefix or passage.content[:PIECE_CHARACTERS])]
+
+
+def _filled(markdown: str, room: int, count_tokens: CountTokens) -> Iterator[str]:
+    """Plain text of a unit in as few parts as fit, cut between sentences or items where there are some."""
+    current: list[str] = []
+    left = room
+    for text, tokens in _sentence_texts(markdown, room, count_tokens):
+        if current and tokens > left:
+            yield " ".join(current)
+            current, left = [], room
+        current.append(text)
+        left -= tokens
     if current:
-        found.append(" ".join(part for part, _ in current))
-    return [f"{prefix} {text}".strip() for text in found] or [prefix or passage.content[:PIECE_CHARACTERS]]
+        yield " ".join(current)
 
 
 def _sections(body: str, blocks: Iterable[Block], count_tokens: CountTokens) -> Iterator[_Section]:

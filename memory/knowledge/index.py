@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from errors import Unavailable
 from memory.knowledge.encoder import Vectors
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the files change their meaning; an index of another format is built anew."""
 
 
@@ -57,6 +57,8 @@ class IndexContent:
     window_vectors: Vectors
     window_passage: NDArray[np.int32]
     """The passage that each window belongs to, ascending."""
+    window_unit: NDArray[np.int32]
+    """The unit of that passage (see `units_of`), ascending within it."""
 
 
 class Index:
@@ -69,6 +71,8 @@ class Index:
             self.chunk_ids = [UUID(bytes=row.tobytes()) for row in arrays["chunk_ids"]]
             self.passage_name: NDArray[np.int32] = arrays["passage_name"]
             self.window_passage: NDArray[np.int32] = arrays["window_passage"]
+            self.window_unit: NDArray[np.int32] = arrays["window_unit"]
+        self.position = {chunk_id: position for position, chunk_id in enumerate(self.chunk_ids)}
         self.keywords = folder / "keywords.db"
 
     @property
@@ -139,6 +143,7 @@ def _write_vectors(folder: Path, content: IndexContent) -> None:
         chunk_ids=np.stack(ids) if ids else np.empty((0, 16), np.uint8),
         passage_name=np.array([passage.name for passage in content.passages], np.int32),
         window_passage=content.window_passage,
+        window_unit=content.window_unit,
     )
 
 

@@ -91,6 +91,10 @@ class Knowledge:
         vector: NDArray[np.float32] = self.encoder.encode([text])[0]
         return vector
 
+    def unit_cosines(self, chunk_id: UUID, vector: NDArray[np.float32]) -> list[float]:
+        """Of each unit of a passage (see `units_of`) and `vector`; empty when the index does not have the passage."""
+        return self._current().unit_cosines(chunk_id, vector)
+
     @property
     def revision(self) -> int:
         """The knowledge revision of the index in use. Raises Unavailable when there is none."""
@@ -157,6 +161,17 @@ class _OpenIndex:
             row = index.windows + position
             name[position] = self._cosines(vector, range(row, row + 1))[0]
         return text, name
+
+    def unit_cosines(self, chunk_id: UUID, vector: NDArray[np.float32]) -> list[float]:
+        passage = self.index.position.get(chunk_id)
+        if passage is None:
+            return []
+        rows = self.index.windows_of(passage)
+        units: list[int] = self.index.window_unit[rows.start : rows.stop].tolist()
+        best: dict[int, float] = {}
+        for unit, cosine in zip(units, self._cosines(vector, rows), strict=True):
+            best[unit] = max(cosine, best.get(unit, -1.0))
+        return [best.get(unit, 0.0) for unit in range(max(best) + 1)]
 
     def _cosines(self, vector: NDArray[np.float32], rows: range) -> list[float]:
         cosines: list[float] = (self.index.dense.reconstruct_n(rows.start, len(rows)) @ vector).tolist()

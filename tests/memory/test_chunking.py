@@ -3,7 +3,6 @@
 import re
 import time
 from collections import Counter
-from itertools import pairwise
 
 import pytest
 from hypothesis import example, given, settings
@@ -15,6 +14,7 @@ from memory.knowledge.chunking import (
     SMALL_TOKENS,
     WINDOW_TOKENS,
     Passage,
+    Window,
     passages,
     plain_text,
     sentences,
@@ -83,8 +83,8 @@ def test_windows_fit_the_encoder_and_hold_every_word(title, body):
     for passage in cut(body):
         found = windows(title, passage, count_words)
         assert found
-        assert all(count_words(window) <= WINDOW_TOKENS for window in found)
-        together = " ".join(found)
+        assert all(count_words(window.text) <= WINDOW_TOKENS for window in found)
+        together = " ".join(window.text for window in found)
         assert all(word in together for word in re.findall(r"\b(?:sentence|third|nested|twelfth)\b", passage.content))
 
 
@@ -234,14 +234,22 @@ def test_time_grows_with_the_length_only(piece):
     assert seconds(400_000) < 16 * seconds(100_000) + 0.5  # quadratic: 16 times and more
 
 
-def test_windows_begin_with_title_and_headings_and_overlap():
+def test_each_sentence_is_a_window_that_begins_with_title_and_headings():
     text = " ".join(f"Sentence number {number} has these words in it." for number in range(60))
     found = windows("Reset your password?", Passage(0, "Account > Security", text), count_words)
-    assert len(found) > 2
-    assert all(window.startswith("Reset your password? Account > Security. Sentence") for window in found)
-    numbers = [[int(n) for n in re.findall(r"number (\d+)", window)] for window in found]
-    assert all(later[0] == earlier[-1] for earlier, later in pairwise(numbers))
-    assert {n for window in numbers for n in window} == set(range(60))
+    assert [window.unit for window in found] == list(range(60))
+    for number, window in enumerate(found):
+        assert (
+            window.text == f"Reset your password? Account > Security. Sentence number {number} has these words in it."
+        )
+
+
+def test_a_long_list_is_one_unit_in_several_windows_cut_between_items():
+    steps = "\n".join(f"{number}. Press the button with the number {number} on it." for number in range(1, 13))
+    found = windows("T", Passage(0, "", f"Do this:\n\n{steps}"), count_words)
+    assert {window.unit for window in found} == {0}
+    assert len(found) > 1
+    assert all(window.text.startswith(("T. Do this: Press", "T. Press")) for window in found)
 
 
 def test_windows_of_the_real_tokenizer_fit(encoder):
@@ -252,7 +260,7 @@ def test_windows_of_the_real_tokenizer_fit(encoder):
     )
     passage = Passage(0, "Section " * 60, awkward)
     found = windows("A title " * 100, passage, encoder.count_tokens)
-    assert all(encoder.count_tokens(window) <= WINDOW_TOKENS for window in found)
+    assert all(encoder.count_tokens(window.text) <= WINDOW_TOKENS for window in found)
 
 
 def test_windows_fit_where_every_character_is_a_word_piece_or_more():
@@ -261,14 +269,14 @@ def test_windows_fit_where_every_character_is_a_word_piece_or_more():
 
     (passage, *_) = passages("重置密码打开设置" * 200, count)
     found = windows("重置密码" * 100, passage, count)
-    assert all(count(window) <= WINDOW_TOKENS for window in found)
-    assert "".join(window.split()[-1] for window in found).startswith("重置密码打开设置")
+    assert all(count(window.text) <= WINDOW_TOKENS for window in found)
+    assert "".join(window.text.split()[-1] for window in found).startswith("重置密码打开设置")
 
 
 def test_a_short_passage_is_one_window_and_an_empty_one_still_has_one():
-    assert windows("T", Passage(0, "", "- **Click** [here](http://x.y)."), count_words) == ["T. Click here."]
-    assert windows("T", Passage(0, "", "---"), count_words) == ["T."]
-    assert windows("", Passage(0, "", "---"), count_words) == ["---"]
+    assert windows("T", Passage(0, "", "- **Click** [here](http://x.y)."), count_words) == [Window(0, "T. Click here.")]
+    assert windows("T", Passage(0, "", "---"), count_words) == [Window(0, "T.")]
+    assert windows("", Passage(0, "", "---"), count_words) == [Window(0, "---")]
 
 
 @pytest.mark.parametrize(
