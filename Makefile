@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+BENCH := .venv-bench
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PORT ?= 8000
@@ -40,7 +41,7 @@ format: setup-dev
 eval: setup
 	$(BIN)/clara eval
 
-bench: $(VENV)/.bench
+bench: setup $(BENCH)/.installed
 	$(BIN)/clara bench
 
 $(BIN)/python:
@@ -58,9 +59,11 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.base
 	$(PIP) install --require-hashes -r requirements/dev.txt
 	touch $@
 
-# what the naive way of the benchmarks needs: torch and sentence-transformers, 1 to 5 GB
-$(VENV)/.bench: requirements/bench.in $(VENV)/.base
-	$(PIP) install -r requirements/bench.in
+# the benchmarks' naive way has a Python of its own: torch and sentence-transformers, 1 to 5 GB, stay out of Clara's
+$(BENCH)/.installed: requirements/base.txt requirements/bench.in
+	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/base.txt
+	$(BENCH)/bin/python -m pip --disable-pip-version-check --quiet install -r requirements/bench.in
 	touch $@
 
 web/node_modules/.installed: web/package-lock.json
@@ -80,4 +83,4 @@ lock:
 LOCK := --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet
 
 clean:
-	rm -rf $(VENV) web/node_modules web/dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(BENCH) web/node_modules web/dist .mypy_cache .ruff_cache .pytest_cache

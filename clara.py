@@ -427,6 +427,19 @@ def evaluate(
 
 
 @app.command()
+def bench(
+    case: Annotated[list[str] | None, typer.Argument(help="turn, cold_start; by default all.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Clara beside the naive LangChain way, measured in one run; exit 1 when a goal is missed."""
+    from evals.bench import cases
+
+    if unknown := set(case or ()) - set(cases.CASES):
+        raise typer.BadParameter(f"unknown case {', '.join(sorted(unknown))}; there are {', '.join(cases.CASES)}")
+    raise typer.Exit(cases.bench(case or list(cases.CASES), say, as_json=as_json))
+
+
+@app.command()
 def doctor(as_json: Json = False) -> None:
     """What is configured, reachable and missing; never a secret."""
     from api.doctor import examine

@@ -50,7 +50,7 @@ def _handover_call(state: SupportState, turn: Turn) -> ToolCall:
     )
 
 
-def confirm_handover(state: SupportState) -> SupportState:
+async def confirm_handover(state: SupportState) -> SupportState:
     """Say what the tool did, from its result."""
     result = next(message for message in reversed(state["calls"]) if isinstance(message, ToolMessage))
     handed = json.loads(str(result.content))

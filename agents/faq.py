@@ -99,7 +99,7 @@ def cite(pieces: Sequence[Piece]) -> tuple[str, list[CitationOut]]:
     return "\n\n".join(parts), citations
 
 
-def clarify(state: SupportState) -> SupportState:
+async def clarify(state: SupportState) -> SupportState:
     """Ask one question back: which of the two best articles is meant."""
     titles = list(dict.fromkeys(hit.title for hit in state.get("hits", [])))
     if len(titles) >= 2:

@@ -23,7 +23,7 @@ WHO_DOES = re.compile(
 )
 
 
-def begin(state: SupportState, runtime: Runtime[Turn]) -> SupportState:
+async def begin(state: SupportState, runtime: Runtime[Turn]) -> SupportState:
     """What the last turn left behind must not decide this one."""
     return {"turn_id": str(runtime.context.turn_id), "calls": [], "draft": None}
 

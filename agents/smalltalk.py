@@ -20,10 +20,10 @@ KINDS: tuple[tuple[str, re.Pattern[str]], ...] = (  # in order: the first that m
 )
 
 
-def small_talk(state: SupportState) -> SupportState:
+async def small_talk(state: SupportState) -> SupportState:
     kind = next((kind for kind, pattern in KINDS if pattern.search(state["text"])), "other")
     return {"draft": draft(SMALL_TALK[kind], "smalltalk")}
 
 
-def refuse(state: SupportState) -> SupportState:
+async def refuse(state: SupportState) -> SupportState:
     return {"draft": draft(REFUSAL, "refused"), "asked_back": False}

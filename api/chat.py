@@ -15,7 +15,7 @@ from agents.prompts import GREETING
 from api.deps import CustomerDep, ReadDep, SessionDep, access
 from api.limits import client_address
 from api.paging import DEFAULT_LIMIT, LARGEST_LIMIT
-from api.streams import event_stream, sse
+from api.streams import OPENED, event_stream, sse
 from api.tokens import Tokens
 from errors import ClaraError, Malformed
 from graph.run import Event, Step, Support, Token
@@ -243,6 +243,7 @@ async def stream_conversation(conversation_id: UUID, request: Request, _actor: C
 async def _additions(sessions: Sessions, hub: EventHub, conversation_id: UUID) -> AsyncGenerator[bytes]:
     async with hub.subscribe(conversation_id) as changes:
         seen = await asyncio.to_thread(_newest, sessions, conversation_id)
+        yield OPENED
         async for _ in changes:
             for message in await asyncio.to_thread(_behind, sessions, conversation_id, seen):
                 seen = message.position

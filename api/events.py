@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials
 
 from api.deps import ActorDep, access, staff_actor, staff_bearer
-from api.streams import event_stream, sse
+from api.streams import OPENED, event_stream, sse
 from errors import NotSignedIn
 from tools.permissions import Permission, require
 
@@ -32,6 +32,7 @@ async def stream_events(request: Request, actor: ActorDep) -> StreamingResponse:
 async def _changes(request: Request, given: HTTPAuthorizationCredentials | None) -> AsyncGenerator[bytes]:
     checked_at = monotonic()
     async with request.app.state.hub.subscribe() as changes:
+        yield OPENED
         async for change in changes:
             if monotonic() - checked_at > CHECKED_SECONDS:
                 if not await asyncio.to_thread(_may_watch, request, given):

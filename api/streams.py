@@ -10,6 +10,8 @@ from fastapi import Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import format_sse_event
 
+OPENED = b": open\n\n"
+"""What a source yields first, once nothing it is about can be missed any more."""
 KEEP_ALIVE_SECONDS = 15.0
 """After so much silence a comment is sent: proxies close connections that say nothing."""
 
@@ -32,7 +34,6 @@ async def _counted(request: Request, events: AsyncIterator[bytes]) -> AsyncItera
 
 
 async def _kept_alive(source: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
-    yield b": open\n\n"
     pending = asyncio.ensure_future(anext(source, None))
     try:
         while True:

@@ -71,6 +71,8 @@ class _Running:
 
     conversation_id: UUID
     task: "asyncio.Task[None] | None" = None
+    reply: Reply | None = None
+    """Once this process has finished the turn."""
     shown: list[Step | Token] = field(default_factory=list)
     grew: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -125,7 +127,7 @@ class Support:
             await asyncio.wait({task, waiter}, return_when=asyncio.FIRST_COMPLETED)
             waiter.cancel()
         await task  # raises what the turn could not deal with
-        yield await asyncio.to_thread(self.reply, turn_id)
+        yield await asyncio.to_thread(self.reply, turn_id) if running.reply is None else running.reply
 
     def reply(self, turn_id: UUID) -> Reply:
         """The Reply of a finished turn."""
@@ -210,7 +212,7 @@ class Support:
                 await asyncio.sleep(QUEUE_POLL_SECONDS)
         finished = await self._think(accepted, running.show)
         with suppress(Conflict):  # another process took it over meanwhile: its answer counts
-            await asyncio.to_thread(self._finish, accepted, finished)
+            running.reply = await asyncio.to_thread(self._finish, accepted, finished)
 
     async def _help_along(self, turn_id: UUID, conversation_id: UUID) -> None:
         """Run an earlier turn of the conversation that was left behind, so that this one gets its time."""
@@ -295,12 +297,14 @@ class Support:
             plan=accepted.plan,
         )
 
-    def _finish(self, accepted: Accepted, finished: Finished) -> None:
+    def _finish(self, accepted: Accepted, finished: Finished) -> Reply:
         """Step three."""
         with transaction(self.means.sessions) as session:
             conversations.finish(session, accepted, finished, owner=self.owner)
             announce(session, "conversation.message", conversation_id=accepted.conversation_id)
+            reply = conversations.reply_of(session, accepted.turn_id)
         self._on_change()
+        return reply
 
     def _claim(self, turn_id: UUID) -> Accepted | None:
         with transaction(self.means.sessions) as session:

@@ -46,6 +46,9 @@ async def open_saver(settings: Settings) -> AsyncIterator[BaseCheckpointSaver[st
         # the driver's default isolation level stays: with autocommit a kill would keep half of a checkpoint
         async with aiosqlite.connect(settings.home / FILE) as connection:
             await connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+            # a killed process loses nothing by this; after a power cut a conversation may have forgotten its last
+            # topic, while the transcript, in the other file, has all of it
+            await connection.execute("PRAGMA synchronous = NORMAL")
             saver = AsyncSqliteSaver(connection, serde=serializer)
             await saver.setup()
             yield saver

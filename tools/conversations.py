@@ -7,7 +7,7 @@ from uuid import UUID
 from email_validator import EmailNotValidError, validate_email
 from langchain.tools import ToolRuntime
 from langchain_core.tools import tool
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from errors import InvalidField, NotFound
@@ -91,6 +91,7 @@ def hand_over_conversation(
             customer_id=conversation.customer_id,
             turn_id=turn_id,
         )
+        ticket.auto_resolve_attempts = _failed_attempts(session, conversation_id)
     ticket.rag_confidence = rag_confidence if rag_confidence is not None else ticket.rag_confidence
     conversation.ticket_id = ticket.id
     if conversation.holder is ConversationHolder.BOT:
@@ -197,6 +198,12 @@ def give_feedback(session: Session, actor: Actor, message_id: UUID, *, helpful: 
         _count_failed_attempt(session, message.conversation_id)
     session.flush()
     return feedback
+
+
+def _failed_attempts(session: Session, conversation_id: UUID) -> int:
+    """Answers of the conversation that the customer has voted down, before there was a ticket to count them on."""
+    votes = select(func.count()).select_from(Feedback)
+    return session.scalar(votes.where(Feedback.conversation_id == conversation_id, ~Feedback.helpful)) or 0
 
 
 def _count_failed_attempt(session: Session, conversation_id: UUID) -> None:

@@ -79,13 +79,13 @@ class Index:
     def windows(self) -> int:
         return len(self.window_passage)
 
-    def passages_of(self, name: int) -> range:
-        first, last = np.searchsorted(self.passage_name, [name, name + 1])
-        return range(int(first), int(last))
+    def passages_of(self, names: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of each name the first of its passages, and the one behind the last."""
+        return np.searchsorted(self.passage_name, names), np.searchsorted(self.passage_name, names, "right")
 
-    def windows_of(self, passage: int) -> range:
-        first, last = np.searchsorted(self.window_passage, [passage, passage + 1])
-        return range(int(first), int(last))
+    def windows_of(self, passages: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of each passage the first of its windows, and the one behind the last; every passage has one."""
+        return np.searchsorted(self.window_passage, passages), np.searchsorted(self.window_passage, passages, "right")
 
 
 def current_folder(root: Path) -> Path | None:

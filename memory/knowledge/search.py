@@ -29,9 +29,14 @@ TEXT_WEIGHT, NAME_WEIGHT, KEYWORD_WEIGHT = 0.75, 0.15, 0.1
 DENSE_ROWS = 100
 """Nearest windows and names that are looked at."""
 KEYWORD_PASSAGES = 30
+SPARE = 10
+"""Passages beyond those asked for."""
 QUERY_WORDS = 40
 """Words of a query that the keyword half uses, the first ones."""
 TITLE_COLUMN_WEIGHT = 2.0
+
+
+Floats = NDArray[np.float32]
 
 
 class Scores(NamedTuple):
@@ -79,12 +84,9 @@ class Knowledge:
         Raises:
             Unavailable: there is no index; an outage must not look like "nothing found".
         """
-        index = self._current()
-        scores = index.scores(query, self.vector(query))
         # more than asked for: some may have been withdrawn or replaced since the index was written
-        ranked = sorted(scores, key=lambda position: -scores[position].fused)[: limit + 10]
-        by_chunk = {index.index.chunk_ids[position]: scores[position] for position in ranked}
-        return _read_published(session, by_chunk)[:limit]
+        scores = self._current().best(query, self.vector(query), limit + SPARE)
+        return _read_published(session, scores)[:limit]
 
     def vector(self, text: str) -> NDArray[np.float32]:
         """The unit vector of `text`; within a turn, and for repeated questions, it is encoded once."""
@@ -123,59 +125,51 @@ class _OpenIndex:
         self.index = index
         self._threads = local()
 
-    def scores(self, query: str, vector: NDArray[np.float32]) -> dict[int, Scores]:
-        """Fused scores by passage position, for every candidate of either half."""
+    def best(self, query: str, vector: NDArray[np.float32], limit: int) -> dict[UUID, Scores]:
+        """The `limit` best passages, best first, of all that either half has found."""
         keywords = self._keyword_scores(query)
-        text, name = self._dense_scores(vector, keywords)
-        names = self.index.passage_name
+        candidates = self._candidates(vector, keywords)
+        if len(candidates) == 0:
+            return {}
+        text, name = self._cosines_of(candidates, vector)
+        words = np.array([keywords.get(passage, 0.0) for passage in candidates.tolist()])
+        fused = TEXT_WEIGHT * text + NAME_WEIGHT * name + KEYWORD_WEIGHT * words
+        ranked = np.argsort(-fused, kind="stable")[:limit].tolist()
         return {
-            passage: Scores(
-                TEXT_WEIGHT * text[passage]
-                + NAME_WEIGHT * name[int(names[passage])]
-                + KEYWORD_WEIGHT * keywords.get(passage, 0.0),
-                text[passage],
-                name[int(names[passage])],
-                keywords.get(passage, 0.0),
+            self.index.chunk_ids[candidates[n]]: Scores(
+                float(fused[n]), float(text[n]), float(name[n]), float(words[n])
             )
-            for passage in text
+            for n in ranked
         }
 
-    def _dense_scores(
-        self, vector: NDArray[np.float32], also: Iterable[int]
-    ) -> tuple[dict[int, float], dict[int, float]]:
-        """Best window cosine by passage, and cosine by name, for all candidates and those in `also`."""
+    def _candidates(self, vector: NDArray[np.float32], also: Iterable[int]) -> NDArray[np.int64]:
+        """Passages with a window or a name near the vector, and those in `also`, in order."""
         index = self.index
-        found, rows = index.dense.search(vector[None, :], min(DENSE_ROWS, index.dense.ntotal))
-        text: dict[int, float] = {}
-        name: dict[int, float] = {}
-        for score, row in zip(found[0].tolist(), rows[0].tolist(), strict=True):
-            if row < index.windows:
-                text.setdefault(int(index.window_passage[row]), score)  # best first
-            else:
-                name[row - index.windows] = score
-        wanted = {*text, *also}.union(*(index.passages_of(position) for position in name))
-        for passage in wanted - text.keys():
-            text[passage] = max(self._cosines(vector, index.windows_of(passage)))
-        names = {int(index.passage_name[passage]) for passage in wanted}
-        for position in names - name.keys():
-            row = index.windows + position
-            name[position] = self._cosines(vector, range(row, row + 1))[0]
+        _, found = index.dense.search(vector[None, :], min(DENSE_ROWS, index.dense.ntotal))
+        rows = found[0]
+        by_window = index.window_passage[rows[(rows >= 0) & (rows < index.windows)]]
+        by_name = _spread(*index.passages_of(rows[rows >= index.windows] - index.windows))
+        return np.unique(np.concatenate([by_window, by_name, np.fromiter(also, np.int64)]))
+
+    def _cosines_of(self, passages: NDArray[np.int64], vector: NDArray[np.float32]) -> tuple[Floats, Floats]:
+        """Of each passage the best window's cosine, and its name's."""
+        index = self.index
+        first, last = index.windows_of(passages)
+        windows = index.dense.reconstruct_batch(_spread(first, last)) @ vector
+        text = np.maximum.reduceat(windows, np.cumsum(last - first) - (last - first))
+        name = index.dense.reconstruct_batch(index.windows + index.passage_name[passages].astype(np.int64)) @ vector
         return text, name
 
     def unit_cosines(self, chunk_id: UUID, vector: NDArray[np.float32]) -> list[float]:
         passage = self.index.position.get(chunk_id)
         if passage is None:
             return []
-        rows = self.index.windows_of(passage)
-        units: list[int] = self.index.window_unit[rows.start : rows.stop].tolist()
+        (first,), (last,) = self.index.windows_of(np.array([passage]))
+        cosines = self.index.dense.reconstruct_n(int(first), int(last - first)) @ vector
         best: dict[int, float] = {}
-        for unit, cosine in zip(units, self._cosines(vector, rows), strict=True):
+        for unit, cosine in zip(self.index.window_unit[first:last].tolist(), cosines.tolist(), strict=True):
             best[unit] = max(cosine, best.get(unit, -1.0))
         return [best.get(unit, 0.0) for unit in range(max(best) + 1)]
-
-    def _cosines(self, vector: NDArray[np.float32], rows: range) -> list[float]:
-        cosines: list[float] = (self.index.dense.reconstruct_n(rows.start, len(rows)) @ vector).tolist()
-        return cosines
 
     def _keyword_scores(self, query: str) -> dict[int, float]:
         words = content_words(query)[:QUERY_WORDS]
@@ -201,6 +195,14 @@ class _OpenIndex:
             connection = sqlite3.connect(f"{self.index.keywords.resolve().as_uri()}?mode=ro&immutable=1", uri=True)
             self._threads.connection = connection
         return connection
+
+
+def _spread(first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.int64]:
+    """All numbers of the ranges first..last (exclusive), one range after the other."""
+    lengths = last - first
+    offsets = np.repeat(first - (np.cumsum(lengths) - lengths), lengths)
+    numbers: NDArray[np.int64] = np.arange(len(offsets)) + offsets
+    return numbers
 
 
 def _read_published(session: Session, scores: dict[UUID, Scores]) -> list[Hit]:
