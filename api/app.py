@@ -12,6 +12,7 @@ from fastapi.routing import APIRoute
 
 from api import auth, chat, docs, escalations, events, health, help_pages, tickets
 from api.background import make_worker
+from api.deps import session_slots
 from api.fields import refuse_odd_values
 from api.hashing import HashingPool
 from api.health import Metrics, database_check, index_check
@@ -66,6 +67,7 @@ async def run(app: FastAPI) -> AsyncIterator[None]:
         sessions = open_sessions(settings)
         stack.callback(sessions.engine.dispose)
         state.sessions = sessions
+        state.session_slots = session_slots(settings)
         state.roles = RoleTable()
         state.limits = RateLimits(settings)
         state.tokens = Tokens(settings)

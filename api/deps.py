@@ -1,15 +1,18 @@
 """What routes ask for: a session that commits before the answer, and who is asking."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import Depends, Request
+from fastapi.concurrency import contextmanager_in_threadpool
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy.orm import Session
 
 from errors import NotFound, NotSignedIn
 from memory.database import reading, transaction
+from settings import Settings
 from tools.permissions import Actor, ActorKind, Permission
 from tools.users import access_of
 
@@ -19,15 +22,31 @@ conversation_bearer = HTTPBearer(
 )
 
 
-def open_session(request: Request) -> Iterator[Session]:
+MOST_SESSIONS = 16
+"""Requests that hold a session at once; the others wait for their turn without holding a thread or a connection.
+
+FastAPI hands a request from thread to thread while its session is open (the route, then the answer's validation). Were
+there as many sessions as threads, all threads could wait for a lock or a connection that belongs to a request which
+itself waits for a thread.
+"""
+
+
+def session_slots(settings: Settings) -> asyncio.Semaphore:
+    """Half of the connections at most: the rest serve what needs one for a moment only."""
+    return asyncio.Semaphore(max(1, min(MOST_SESSIONS, settings.database_pool_size // 2)))
+
+
+async def open_session(request: Request) -> AsyncIterator[Session]:
     """Commits when the route returns; whoever waits for a change is told to look then."""
-    with transaction(request.app.state.sessions) as session:
+    state = request.app.state
+    async with state.session_slots, contextmanager_in_threadpool(transaction(state.sessions)) as session:
         yield session
-    request.app.state.poke()
+    state.poke()
 
 
-def open_read_session(request: Request) -> Iterator[Session]:
-    with reading(request.app.state.sessions) as session:
+async def open_read_session(request: Request) -> AsyncIterator[Session]:
+    state = request.app.state
+    async with state.session_slots, contextmanager_in_threadpool(reading(state.sessions)) as session:
         yield session
 
 

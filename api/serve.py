@@ -43,6 +43,8 @@ def run(settings: Settings, *, host: str, port: int, workers: int, with_worker: 
     announcement = f"Clara is at {address_of(listener)}"
     if workers == 1:
         config = uvicorn.Config(create_app(settings, with_worker=has_worker), **common)
+        for number in (signal.SIGTERM, signal.SIGINT):  # the server raises them again once it has ended in good order
+            signal.signal(number, lambda *_: None)
         AnnouncedServer(config, lambda: say(announcement)).run([listener])
         return
     os.environ["CLARA_HOME"] = str(settings.home)

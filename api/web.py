@@ -66,7 +66,8 @@ def plain_page(title: str, body: str, status: int = 200) -> HTMLResponse:
     nonce = secrets.token_urlsafe(NONCE_BYTES)
     page = (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,"><style nonce="{nonce}">{STYLE}</style>{body}'
+        '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
+        f'<style nonce="{nonce}">{STYLE}</style>{body}'
     )
     return _html(page, nonce, status)
 

@@ -13,19 +13,27 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import create_engine, text
+import structlog
+from sqlalchemy import create_engine, insert, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.orm import Session
 
 from graph.home import prepare_knowledge, prepare_schema
-from graph.means import open_classifier, open_knowledge
+from graph.means import open_knowledge
 from graph.run import Support, open_support
-from memory.database import Sessions, open_sessions
+from memory.database import Sessions, open_sessions, reading, transaction
 from memory.knowledge.encoder import MiniLmEncoder
+from memory.tables import StoredVector
 from settings import Settings
 
 DATABASES = ["sqlite", "postgresql"]
 TEST_PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_logs() -> None:
+    """Without this, structlog draws every traceback with all its local values, which takes longer than the tests."""
+    structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()])
 
 
 @pytest.fixture
@@ -93,18 +101,25 @@ class Templates:
             if not made.exists():
                 if kind == "postgresql":
                     execute(self._server(), f"CREATE DATABASE {name}")
-                    if with_knowledge:  # the classifier is the same, whatever the database
-                        classifier = self._sqlite_classifier()
-                        shutil.copytree(classifier, settings.home / "classifier")
+                    if with_knowledge:
+                        self._borrow(settings)
                 self._make(settings, with_knowledge=with_knowledge)
                 made.touch()
         return settings
 
-    def _sqlite_classifier(self) -> Path:
-        home = self._folder / "sqlite_template_ready"
-        if not (home / "classifier").exists():
-            open_classifier(make_settings(home))
-        return home / "classifier"
+    def _borrow(self, settings: Settings) -> None:
+        """Classifier and vectors are the same whatever the database, and take most of the time."""
+        ours = make_settings(self._folder / "sqlite_template_ready")
+        if not (self._folder / "sqlite_template_ready.made").exists():
+            self._make(ours, with_knowledge=True)
+            (self._folder / "sqlite_template_ready.made").touch()
+        shutil.copytree(ours.home / "classifier", settings.home / "classifier")
+        source, target = open_sessions(ours), prepare_schema(settings, print)
+        with reading(source) as known, transaction(target) as session:
+            rows = known.execute(select(StoredVector.text_hash, StoredVector.encoder, StoredVector.vector))
+            session.execute(insert(StoredVector), [row._asdict() for row in rows])
+        source.engine.dispose()
+        target.engine.dispose()
 
     def _make(self, settings: Settings, *, with_knowledge: bool) -> None:
         sessions = prepare_schema(settings, print)

@@ -174,12 +174,12 @@ def test_what_staff_add_arrives_on_the_open_stream(client, begin):
             append(session, conversation, MessageAuthor.STAFF, "Hello, this is Ayesha.", position=place.last_position)
             announce(session, "conversation.message", conversation_id=conversation)
         client.app.state.hub.poke()
-        client.app.state.hub.close()
 
-    timer = threading.Timer(0.5, speak)
-    timer.start()
+    speaking, ending = threading.Timer(0.5, speak), threading.Timer(1.5, client.app.state.hub.close)
+    speaking.start()
+    ending.start()
     body = client.get(f"{path}/stream", headers=headers).text
-    timer.join()
+    ending.join()
     events = events_of(body)
     assert [kind for kind, _ in events] == ["message", "end"]
     assert (events[0][1]["author"], events[0][1]["text"]) == ("staff", "Hello, this is Ayesha.")

@@ -139,6 +139,7 @@ def test_operations_are_named_as_their_functions_and_document_the_error_body(ass
     assert {"healthz", "readyz", "metrics"} <= set(names)
     assert len(names) == len(set(names))
     for operation in operations:
-        reference = operation["responses"]["4XX"]["content"]["application/json"]["schema"]["$ref"]
+        contents = operation["responses"]["4XX"]["content"]
+        reference = next(iter(contents.values()))["schema"]["$ref"]
         assert reference == "#/components/schemas/Problem"
     assert "HTTPValidationError" not in schema["components"]["schemas"]
