@@ -53,7 +53,10 @@ def build_support_graph(checkpointer: BaseCheckpointSaver[str] | None) -> Suppor
 
 
 def whose_turn(state: SupportState, runtime: Runtime[Turn]) -> str:
-    return "bot" if runtime.context.holder is ConversationHolder.BOT else "person"
+    """A turn that was cut off after its own handover is finished by the bot, which promised to say what it did."""
+    turn = runtime.context
+    is_handing_over = turn.plan is not None and turn.holder is ConversationHolder.WAITING
+    return "bot" if turn.holder is ConversationHolder.BOT or is_handing_over else "person"
 
 
 def by_intent(state: SupportState, runtime: Runtime[Turn]) -> str:

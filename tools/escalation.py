@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from errors import InvalidField
-from memory.tables import Customer, LogLevel, Priority, Queue, SystemLog, Ticket, TicketStatus, User
+from memory.tables import Customer, LogLevel, Priority, Queue, Role, SystemLog, Ticket, TicketStatus, User
 from memory.tables.base import utc_now
 from tools.mail import queue_mail
 from tools.permissions import Actor, ActorKind, Permission, require
@@ -181,10 +181,11 @@ def _apply(ticket: Ticket, rule: Rule, queue: Queue, now: datetime) -> None:
 
 
 def _notify(session: Session, ticket: Ticket, queue: Queue, reason: EscalationReason) -> None:
-    """A mail to whoever holds the ticket, else to everybody on the queue's team."""
+    """A mail to whoever holds the ticket, else to everybody on the queue's team, else to the admins."""
     people = select(User.email).where(User.is_active)
     wanted = User.id == ticket.assigned_to if ticket.assigned_to else User.team == queue.team
-    for email in session.scalars(people.where(wanted)):
+    told = session.scalars(people.where(wanted)).all() or session.scalars(people.where(User.role == Role.ADMIN)).all()
+    for email in told:
         queue_mail(
             session,
             to=email,

@@ -50,9 +50,10 @@ def counted(support, monkeypatch):
 
     event.listen(engine, "before_cursor_execute", executed)
     event.listen(engine, "commit", committed)
-    count_saver(support.graph.checkpointer, costs, monkeypatch)
-    count_keyword_search(costs, monkeypatch)
-    yield costs
+    with monkeypatch.context() as patch:
+        count_saver(support.graph.checkpointer, costs, patch)
+        count_keyword_search(costs, patch)
+        yield costs
     event.remove(engine, "before_cursor_execute", executed)
     event.remove(engine, "commit", committed)
 
