@@ -220,9 +220,9 @@ async def ready_support() -> AsyncIterator[Any]:
     from graph.run import open_support
 
     settings = read_settings()
-    sessions = prepare_schema(settings, say)
-    prepare_knowledge(settings, sessions, open_knowledge(settings), say)
-    async with open_support(settings, sessions) as support:
+    sessions, knowledge = prepare_schema(settings, say), open_knowledge(settings)
+    prepare_knowledge(settings, sessions, knowledge, say)
+    async with open_support(settings, sessions, knowledge=knowledge) as support:
         yield support
 
 

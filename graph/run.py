@@ -31,6 +31,7 @@ from memory.checkpoints import open_saver, prune
 from memory.conversations import Accepted, Finished, TurnState
 from memory.database import Sessions, reading, transaction
 from memory.events import announce
+from memory.knowledge.search import Knowledge
 from memory.tables.base import utc_now
 from settings import Settings
 from tools.permissions import Actor, ActorKind
@@ -337,10 +338,17 @@ def check_text(text: str, limit: int) -> str:
 
 @asynccontextmanager
 async def open_support(
-    settings: Settings, sessions: Sessions, on_change: Callable[[], None] = lambda: None
+    settings: Settings,
+    sessions: Sessions,
+    on_change: Callable[[], None] = lambda: None,
+    knowledge: Knowledge | None = None,
 ) -> AsyncIterator[Support]:
-    """Everything that answers customers, on a prepared home; at the end running turns get time to finish."""
-    means = await asyncio.to_thread(open_means, settings, sessions, open_knowledge(settings))
+    """Everything that answers customers, on a prepared home; at the end running turns get time to finish.
+
+    Args:
+        knowledge: the one that is open already, if any; opening it loads the encoder.
+    """
+    means = await asyncio.to_thread(open_means, settings, sessions, knowledge or open_knowledge(settings))
     async with open_saver(settings) as saver:
         support = Support(means, build_support_graph(saver), on_change)
         alive = asyncio.create_task(support.keep_alive())

@@ -38,9 +38,9 @@ async def support() -> AsyncIterator[CompiledStateGraph[StudioState]]:
     def say(text: str) -> None:
         print(text, file=sys.stderr)
 
-    sessions = prepare_schema(settings, say)
-    prepare_knowledge(settings, sessions, open_knowledge(settings), say)
-    async with open_support(settings, sessions) as runner:
+    sessions, knowledge = prepare_schema(settings, say), open_knowledge(settings)
+    prepare_knowledge(settings, sessions, knowledge, say)
+    async with open_support(settings, sessions, knowledge=knowledge) as runner:
 
         async def take_turn(state: StudioState) -> StudioState:
             conversation_id = UUID(state["conversation_id"]) if "conversation_id" in state else None

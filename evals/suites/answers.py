@@ -8,7 +8,7 @@ Formulas, over single-message conversations with the whole graph:
 - `precision_shown`: the same over `answered` and `suggested`.
 - `false_answers`: of the unanswerable questions, the share that is `answered` or `suggested`.
 - `refused_off_topic`: of the questions that are not our business, the share that is refused without a ticket.
-- `ece`: expected calibration error of the confidence over all questions that were searched for.
+- `ece_shown`: expected calibration error of the confidence over the questions that are answered or suggested.
 - `verbatim`: of all quotes, the share that stands word for word in the article's version. Must be 1.
 """
 
@@ -83,8 +83,7 @@ def judge(questions: list[Question], replies: list[dict[str, Any]], quotes: list
     shown = np.isin(outcomes, SHOWN)
     answerable = np.array([question.answerable for question in questions])
     off_topic = np.array([question.kind == "off_topic" for question in questions])
-    sure = np.array([-1.0 if reply["confidence"] is None else reply["confidence"] for reply in replies])
-    searched = sure >= 0
+    sure = np.array([reply["confidence"] or 0.0 for reply in replies])
     figures = {
         "questions": float(len(questions)),
         "coverage": share(right, answerable),
@@ -92,7 +91,7 @@ def judge(questions: list[Question], replies: list[dict[str, Any]], quotes: list
         "precision_shown": share(right, shown),
         "false_answers": share(shown, ~answerable),
         "refused_off_topic": share(outcomes == "refused", off_topic),
-        "ece": expected_calibration_error(sure[searched], right[searched]),
+        "ece_shown": expected_calibration_error(sure[shown], right[shown]),
         "verbatim": sum(quotes) / len(quotes) if quotes else 1.0,
     }
     wrong = [n for n in range(len(questions)) if not right[n] and (answerable[n] or shown[n])]

@@ -111,6 +111,11 @@ def test_a_filled_database_of_each_earlier_revision_arrives_whole(engine, revisi
     assert all(names <= now[table] for table, names in had.items())
 
 
+def test_the_numbers_order_the_revisions():
+    assert sorted(REVISIONS) == REVISIONS
+    assert head_revision() == REVISIONS[-1]
+
+
 def test_the_newest_schema_is_what_the_tables_say(engine):
     migrate(engine)
     with engine.connect() as connection:
