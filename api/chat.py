@@ -162,9 +162,10 @@ async def send_message(
 ) -> Response:
     """Say something. With `Accept: text/event-stream` the answer comes as `step`, `token` and `reply` events."""
     state = request.app.state
-    state.limits.hit("message", str(conversation_id))
+    message_key = body.client_id or idempotency_key
+    state.limits.hit_message(str(conversation_id), message_key)
     support: Support = state.support
-    events = support.say(actor, conversation_id, body.text, client_id=body.client_id or idempotency_key)
+    events = support.say(actor, conversation_id, body.text, client_id=message_key)
     first = await anext(events)  # a refusal is an ordinary error, even of a stream
     if "text/event-stream" in accept:
         return StreamingResponse(_turn_events(first, events, request), media_type="text/event-stream")

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections import OrderedDict
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Literal
 
@@ -13,7 +14,11 @@ from starlette.requests import Request
 from errors import TooManyRequests
 from settings import Settings
 
-LimitName = Literal["message", "conversation", "login"]
+LimitName = Literal["message", "repeat", "conversation", "login"]
+
+REPEATS = 10
+"""How many times more often than new messages the same ones may be sent again."""
+KEYS_REMEMBERED = 10_000
 
 NEIGHBOURS = 64
 """Bits of an IPv6 address that one customer of a provider shares; the rest is his to choose."""
@@ -28,11 +33,26 @@ class RateLimits:
 
     def __init__(self, settings: Settings) -> None:
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._let_in: OrderedDict[tuple[str, str | None], None] = OrderedDict()
         self._items: dict[LimitName, RateLimitItem] = {
             "message": RateLimitItemPerMinute(settings.messages_per_minute),
+            "repeat": RateLimitItemPerMinute(settings.messages_per_minute * REPEATS),
             "conversation": RateLimitItemPerHour(settings.conversations_per_hour),
             "login": RateLimitItemPerMinute(settings.logins_per_minute),
         }
+
+    def hit_message(self, conversation: str, message_key: str | None) -> None:
+        """Count one more message; one that was let in before under the same key counts as a repeat.
+
+        Call it from the event loop only. Raises TooManyRequests as `hit` does.
+        """
+        known = (conversation, message_key)
+        is_repeat = message_key is not None and known in self._let_in
+        self.hit("repeat" if is_repeat else "message", conversation)
+        if message_key is not None:
+            self._let_in[known] = None
+            if len(self._let_in) > KEYS_REMEMBERED:
+                self._let_in.popitem(last=False)
 
     def hit(self, name: LimitName, key: str) -> None:
         """Count one more `name` of `key`.

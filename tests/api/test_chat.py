@@ -129,16 +129,15 @@ def test_fifty_posts_of_one_message_at_once_are_one_message_and_one_ticket(clien
                 range(50),
             )
         )
-    done = [answer.json() for answer in answers if answer.status_code == 200]
-    assert {answer.status_code for answer in answers} <= {200, 429}  # a repeat counts as a message
-    assert len(done) >= client.app.state.settings.messages_per_minute
-    assert len({reply["ticket"]["id"] for reply in done}) == 1
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["message_id"] for answer in answers}) == 1
+    assert len({answer.json()["ticket"]["id"] for answer in answers}) == 1
     with reading(client.app.state.sessions) as session:
         said = select(func.count()).select_from(Message).where(Message.author == MessageAuthor.CUSTOMER)
         assert session.scalar(said) == 1
         assert session.scalar(select(func.count()).select_from(Ticket)) == 1
     other = client.post(f"{path}/messages", json={"text": "else"}, headers=headers | {"Idempotency-Key": "one"})
-    assert other.status_code in (409, 429)
+    assert other.status_code == 409
 
 
 def test_a_repeated_start_with_one_key_is_one_conversation(client):

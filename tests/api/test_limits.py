@@ -1,7 +1,7 @@
 import pytest
 from starlette.requests import Request
 
-from api.limits import RateLimits, client_address
+from api.limits import REPEATS, RateLimits, client_address
 from errors import TooManyRequests
 from settings import Settings
 
@@ -81,3 +81,13 @@ def test_an_ipv4_address_in_ipv6_clothes_is_counted_as_itself():
 @pytest.mark.parametrize(("peer", "expected"), [(None, "unknown"), ("testclient", "testclient")])
 def test_a_connection_without_an_address_still_has_a_key(peer, expected):
     assert client_address(request(peer), make_settings()) == expected
+
+
+def test_a_repeated_message_does_not_use_up_the_customers_messages():
+    limits = RateLimits(make_settings(messages_per_minute=2))
+    for _ in range(REPEATS * 2 + 1):  # the first counts as a message
+        limits.hit_message("a", "key")
+    limits.hit_message("a", None)
+    for key in ("key", "other", None):
+        with pytest.raises(TooManyRequests):
+            limits.hit_message("a", key)
