@@ -114,24 +114,20 @@ def append(
     client_id: str | None = None,
     author_id: UUID | None = None,
     reply: dict[str, Any] | None = None,
-) -> Message:
-    """Add a message at the position that `next_place` gave.
+) -> UUID:
+    """Add a message at the position that `next_place` gave; returns its id.
 
     Raises:
         sqlalchemy.exc.IntegrityError: the conversation has a message with this `client_id`.
     """
-    message = Message(
-        conversation_id=conversation_id,
-        position=position,
-        author=author,
-        author_id=author_id,
-        text=text,
-        client_id=client_id,
-        reply=reply,
-    )
-    session.add(message)
-    session.flush()
-    return message
+    message_id = uuid4()
+    session.execute(
+        insert(Message).values(
+            id=message_id, conversation_id=conversation_id, position=position, author=author, author_id=author_id,
+            text=text, client_id=client_id, reply=reply,
+        )
+    )  # fmt: skip
+    return message_id
 
 
 def accept(
@@ -142,22 +138,16 @@ def accept(
     Raises what `next_place` and `append` raise.
     """
     conversation = next_place(session, conversation_id)
-    message = append(
-        session,
-        conversation_id,
-        MessageAuthor.CUSTOMER,
-        text,
-        position=conversation.last_position,
-        client_id=client_id,
-    )
-    lines = last_lines(session, conversation_id, before=message.position, limit=history)
+    position = conversation.last_position
+    message_id = append(session, conversation_id, MessageAuthor.CUSTOMER, text, position=position, client_id=client_id)
+    lines = last_lines(session, conversation_id, before=position, limit=history)
     must_wait = session.scalar(
         select(Turn.id).where(Turn.conversation_id == conversation_id, Turn.status != TurnStatus.DONE).limit(1)
     )
     turn_id = uuid4()
     session.execute(
         insert(Turn).values(
-            id=turn_id, conversation_id=conversation_id, position=message.position, message_id=message.id,
+            id=turn_id, conversation_id=conversation_id, position=position, message_id=message_id,
             status=TurnStatus.QUEUED if must_wait else TurnStatus.RUNNING,
             owner=None if must_wait else owner,
             lease_until=utc_now() + timedelta(seconds=lease),
@@ -165,7 +155,7 @@ def accept(
         )
     )  # fmt: skip
     return Accepted(
-        conversation_id, turn_id, message.id, text, conversation.channel, conversation.holder,
+        conversation_id, turn_id, message_id, text, conversation.channel, conversation.holder,
         conversation.customer_id if conversation.verified_at else None, conversation.ticket_id,
         is_mine=must_wait is None, history=lines,
     )  # fmt: skip
@@ -326,14 +316,14 @@ def finish(session: Session, accepted: Accepted, finished: Finished, *, owner: s
     Raises:
         Conflict: another process has taken the turn over; nothing is kept of this run.
     """
-    message = _append_answer(session, accepted, finished) if finished.text else None
+    message_id = _append_answer(session, accepted, finished) if finished.text else None
     ended = session.execute(
         update(Turn)
         .where(Turn.id == accepted.turn_id, Turn.owner == owner, Turn.status == TurnStatus.RUNNING)
         .values(
             status=TurnStatus.DONE,
-            reply_id=message.id if message else None,
-            outcome=finished.outcome if message else "waiting_for_human",
+            reply_id=message_id,
+            outcome=finished.outcome if message_id else "waiting_for_human",
             confidence=finished.confidence,
             classification=finished.classification,
             retrieval=finished.retrieval,
@@ -345,12 +335,12 @@ def finish(session: Session, accepted: Accepted, finished: Finished, *, owner: s
         raise Conflict("The turn was taken over by another process.")
 
 
-def _append_answer(session: Session, accepted: Accepted, finished: Finished) -> Message | None:
-    """The bot's message with its citations, or None when a person holds the conversation by now."""
+def _append_answer(session: Session, accepted: Accepted, finished: Finished) -> UUID | None:
+    """The id of the bot's message, kept with its citations; None when a person holds the conversation by now."""
     place = next_place(session, accepted.conversation_id)
     if place.holder is ConversationHolder.PERSON:
         return None
-    message = append(
+    message_id = append(
         session,
         accepted.conversation_id,
         MessageAuthor.BOT,
@@ -379,29 +369,33 @@ def _append_answer(session: Session, accepted: Accepted, finished: Finished) -> 
                 for citation in finished.citations
             ],
         )
-    return message
+    return message_id
 
 
 def reply_of(session: Session, turn_id: UUID) -> dict[str, Any]:
     """The Reply of a finished turn, as the contract describes it."""
-    turn, message, ticket, team = session.execute(
-        select(Turn, Message, Ticket, Queue.team)
+    row = session.execute(
+        select(
+            Turn.conversation_id, Turn.message_id, Turn.reply_id, Turn.outcome, Turn.confidence, Turn.classification,
+            Message.text, Message.reply, Ticket.id.label("ticket_id"), Ticket.number, Ticket.status, Queue.team,
+        )
         .join(Conversation, Conversation.id == Turn.conversation_id)
         .outerjoin(Message, Message.id == Turn.reply_id)
         .outerjoin(Ticket, Ticket.id == Conversation.ticket_id)
         .outerjoin(Queue, Queue.id == Ticket.queue_id)
         .where(Turn.id == turn_id)
-    ).one()
-    said = (message.reply if message else None) or {}
+    ).one()  # fmt: skip
+    ticket = None
+    if row.ticket_id is not None:
+        ticket = {"id": str(row.ticket_id), "number": row.number, "status": row.status.value, "queue": row.team}
     return {
-        "conversation_id": str(turn.conversation_id),
-        "message_id": str(message.id if message else turn.message_id),
-        "turn_id": str(turn.id),
-        "text": message.text if message else "",
-        "outcome": turn.outcome,
-        "confidence": turn.confidence,
-        "citations": said.get("citations", []),
-        "classification": turn.classification,
-        "ticket": ticket
-        and {"id": str(ticket.id), "number": ticket.number, "status": ticket.status.value, "queue": team},
+        "conversation_id": str(row.conversation_id),
+        "message_id": str(row.reply_id or row.message_id),
+        "turn_id": str(turn_id),
+        "text": row.text or "",
+        "outcome": row.outcome,
+        "confidence": row.confidence,
+        "citations": (row.reply or {}).get("citations", []),
+        "classification": row.classification,
+        "ticket": ticket,
     }

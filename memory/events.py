@@ -8,7 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import structlog
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -43,7 +43,7 @@ def announce(
     session: Session, kind: str, *, conversation_id: UUID | None = None, ticket_id: UUID | None = None
 ) -> None:
     """Tell every open stream, if and only if `session` commits."""
-    session.add(Event(kind=kind, conversation_id=conversation_id, ticket_id=ticket_id))
+    session.execute(insert(Event).values(kind=kind, conversation_id=conversation_id, ticket_id=ticket_id))
 
 
 def prune_events(session: Session) -> int:
