@@ -3,11 +3,9 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import structlog
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from agents.confidence import coverage
@@ -18,6 +16,9 @@ from memory.knowledge.search import Hit
 from memory.knowledge.units import units_of
 from memory.knowledge.words import content_words
 from settings import Settings
+
+if TYPE_CHECKING:  # most installations have no model, and every start would pay for it
+    from langchain_core.language_models import BaseChatModel
 
 MARK = re.compile(r"\s*\[(\d{1,2})\]")
 SENTENCE_END = re.compile(r"(?<=[.!?:])(?:\s*\[\d{1,2}\])*\s+(?=[^\s\[])|\n+")
@@ -40,7 +41,7 @@ class Unsupported(Exception):
 class Writer:
     """Writes answers with a chat model. What it cannot support, or not in time, it leaves to extraction."""
 
-    def __init__(self, model: BaseChatModel, encoder: Encoder, *, timeout: float) -> None:
+    def __init__(self, model: "BaseChatModel", encoder: Encoder, *, timeout: float) -> None:
         self.model = model
         self.encoder = encoder
         self.timeout = timeout
@@ -100,7 +101,7 @@ class Writer:
         return Piece(text, quote, hit)
 
 
-async def _sentences(model: BaseChatModel, messages: list[Any]) -> AsyncIterator[str]:
+async def _sentences(model: "BaseChatModel", messages: list[Any]) -> AsyncIterator[str]:
     """The model's text, a sentence at a time, as it streams in; marks stay with the sentence before them."""
     pending = ""
     async for chunk in model.astream(messages):
@@ -135,6 +136,8 @@ def open_writer(settings: Settings, encoder: Encoder) -> Writer | None:
 
 def _first_ollama_model(url: str) -> str:
     """`ollama:NAME` of the first model that Ollama has, or `none` when it does not answer or has none."""
+    import httpx  # noqa: PLC0415 - only when asked for
+
     try:
         models = httpx.get(f"{url}/api/tags", timeout=PROBE_SECONDS).raise_for_status().json()["models"]
     except (httpx.HTTPError, ValueError, KeyError):

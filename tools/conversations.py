@@ -5,8 +5,8 @@ from typing import Any
 from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
-from langchain.tools import ToolRuntime
 from langchain_core.tools import tool
+from langgraph.prebuilt import ToolRuntime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
