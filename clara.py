@@ -215,12 +215,15 @@ def search(
 @asynccontextmanager
 async def ready_support() -> AsyncIterator[Any]:
     """What answers customers, on a home that is prepared first."""
-    from graph.home import prepare_knowledge, prepare_schema
     from graph.means import open_knowledge
-    from graph.run import open_support
 
     settings = read_settings()
-    sessions, knowledge = prepare_schema(settings, say), open_knowledge(settings)
+    # the encoder is loaded while the rest is imported: each takes a good part of a start
+    opening = asyncio.get_running_loop().run_in_executor(None, open_knowledge, settings)
+    from graph.home import prepare_knowledge, prepare_schema
+    from graph.run import open_support
+
+    sessions, knowledge = prepare_schema(settings, say), await opening
     prepare_knowledge(settings, sessions, knowledge, say)
     async with open_support(settings, sessions, knowledge=knowledge) as support:
         yield support
