@@ -84,8 +84,8 @@ def rebuild(sessions: Sessions, encoder: Encoder, root: Path, progress: Progress
 def _named(rows: Sequence[tuple[UUID, str, Chunk]]) -> tuple[list[str], list[IndexedPassage]]:
     """What the passages are called, and the passages with the positions of their names.
 
-    The name alone, as a vector beside the text's, found the right article first for 0.77 of our questions where the
-    article's bare title did for 0.68.
+    Beside windows of 254 word pieces such a name put a right article first for 0.67 of our 109 questions, the article's
+    bare title for 0.61.
     """
     names: list[str] = []
     passages: list[IndexedPassage] = []
