@@ -92,7 +92,7 @@ def test_resetting_a_password_and_finding_an_invoice_have_articles():
 @pytest.mark.parametrize("slug", SLUGS)
 def test_front_matter_is_complete(slug):
     front, _ = read(slug)
-    assert set(front) == {"title", "slug", "category", "tags"}
+    assert set(front) == {"title", "slug", "category", "tags", "questions"}
     assert isinstance(front["title"], str)
     assert front["slug"] == slug, "links name the file, and `/help` goes by the slug"
     assert front["tags"]

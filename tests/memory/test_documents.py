@@ -90,7 +90,7 @@ def test_a_broken_file_does_not_stop_the_others(tmp_path):
         ("a.docx", b"PK nonsense", "The file is damaged or not a DOCX file (BadZipFile)."),
         ("a.docx", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "The file has a password or is of an old Word format"),
         ("a.pdf", b"nonsense", "The PDF is damaged or not a PDF"),
-        ("a.csv", "name,age\nx,3\n", "The first row names no column question or q or title."),
+        ("a.csv", "name,age\nx,3\n", "The first row names no column answer or a or text or body or content."),
         ("a.csv", "question,answer\n", "The file has no entries."),
         ("a.json", "[]", "The file has no entries."),
         ("a.json", '{"a": 1}', "A JSON file must hold a list of questions and answers."),

@@ -30,9 +30,8 @@ def read_csv(text: str) -> Entries:
         header = [name.strip().casefold() for name in next(rows, [])]
     except csv.Error as error:
         raise Refused(f"The first row cannot be read: {error}.") from error
-    for names in (QUESTION, ANSWER):
-        if not set(names) & set(header):
-            raise Refused(f"The first row names no column {' or '.join(names)}.")
+    if not set(ANSWER) & set(header):
+        raise Refused(f"The first row names no column {' or '.join(ANSWER)}.")
     for count in range(MAX_ENTRIES + 1):
         try:
             row = next(rows)
@@ -90,8 +89,6 @@ def _entry(value: object) -> Content | Refused:
     question, answer = _first(fields, QUESTION), _first(fields, ANSWER)
     if not answer:
         return Refused(f"The entry has no answer (a field {', '.join(ANSWER)}).")
-    if not question and not re.match(r"\s*# \S", answer):
-        return Refused(f"The entry has no question (a field {', '.join(QUESTION)}).")
     slug = _first(fields, SLUG) or ""
     readable = re.search(r"[a-zA-Z]{3}", slug) is not None  # 1047 or 9f3c-11 makes no address that people know again
     return Content(

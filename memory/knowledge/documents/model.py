@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from memory.knowledge.blocks import headings_of
+from memory.knowledge.prose import plain_text
 
 TITLE_CHARACTERS = 300
 """Longer titles are cut."""
@@ -48,14 +49,16 @@ class Refused(Exception):
 
 
 def document(source: str, content: Content) -> Document:
-    """Settle the title: the format's own, else the body's first `#` heading, else the file's name.
+    """Settle the title: the format's own, else the body's first `#` heading, else the file's name if it says something.
+
+    What is called `faq001.md`, and an entry of a FAQ file without a question, is named after its first words.
 
     Raises:
         Refused: there is no text.
     """
     title, body = clean(content.title or "", one_line=True), clean(content.body)
     found, rest = _without_title(body, title)
-    title = title or found or title_from_name(source)
+    title = title or found or title_from_name(source) or title_from_text(rest)
     if not rest.strip():
         raise Refused("There is a title but no text." if body.strip() or content.title else "There is no text.")
     slug = clean(content.slug or "", one_line=True) or None
@@ -71,10 +74,23 @@ def clean(text: str, *, one_line: bool = False) -> str:
     return " ".join(text.split()) if one_line else text
 
 
-def title_from_name(source: str) -> str:
-    """`guides/reset-password.md` → `Reset password`."""
-    words = " ".join(re.sub(r"[-_+.\s]+", " ", PurePosixPath(source).stem).split())
-    return words[:1].upper() + words[1:] or "Untitled"
+def title_from_name(source: str) -> str | None:
+    """`guides/reset-password.md` → `Reset password`; None for `faq001.md`, `9f3c-11.md` and entries of a FAQ file."""
+    if "#" in source:
+        return None
+    words = re.sub(r"[-_+.\s]+", " ", PurePosixPath(source).stem).split()
+    telling = [word for word in words if word.isalpha()]
+    if not telling or 2 * len(telling) < len(words):
+        return None
+    title = " ".join(words)
+    return title[:1].upper() + title[1:]
+
+
+def title_from_text(markdown: str) -> str:
+    """The first line when it is short, else as many of the first words as a title has."""
+    line = plain_text(markdown.lstrip().partition("\n")[0]).strip(" #*_>-") or plain_text(markdown)
+    words = line.split()
+    return " ".join(words[:OPENING_WORDS]) + ("…" if len(words) > OPENING_WORDS else "") or "Untitled"
 
 
 def opening_title(text: str) -> tuple[str | None, str]:
