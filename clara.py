@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -336,6 +337,39 @@ def classify(
             print(f"{name:13} {value}" + (f"  ({sure[name]:.2f})" if name in sure else ""))
 
 
+@app.command()
+def train(
+    data: Annotated[Path, typer.Option(exists=True, dir_okay=False, help="Labelled messages, a CSV with a header.")],
+    text: Annotated[str | None, typer.Option(help="Its column of texts. [default: text, message, question, …]")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="Its column of labels. [default: label, intent, category, class]")
+    ] = None,
+    test: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Judge on this file, not on folds of the data.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Folder for the model and report.html. [default: train]")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Fit a classifier on labels of one's own, and say how good it is."""
+    from evals import train as training
+    from memory.knowledge.encoder import open_encoder
+
+    settings = read_settings()
+    folder = out or settings.home / "train"
+    encoder = open_encoder(settings.encoder)
+    try:
+        document = training.train_and_judge(data, encoder, folder, say, text=text, label=label, test=test)
+    except training.BadColumn as fault:
+        raise typer.BadParameter(str(fault)) from None
+    say(f"Wrote {folder / 'report.html'}.")
+    if as_json:
+        show(document)
+    else:
+        print("\n".join(training.as_lines(document)))
+
+
 @user_app.command("add")
 def add_user(
     email: str,
@@ -397,35 +431,66 @@ def worker() -> None:
 
 @app.command(name="eval")
 def evaluate(
-    suites: Annotated[list[str] | None, typer.Argument(help="Which ones; by default all.")] = None,
+    suites: Annotated[
+        list[str] | None,
+        typer.Argument(help="Of classification, retrieval, confidence, answers, conversations; by default all."),
+    ] = None,
+    collections: Annotated[
+        str | None,
+        typer.Option(
+            help="What retrieval and confidence are measured on, with commas between: own, stackfaq, stackfaq-answers, "
+            "aws-docs-qa (encodes for a quarter of an hour the first time), mtrag. [default: own,stackfaq]"
+        ),
+    ] = None,
+    kb: Annotated[
+        Path | None, typer.Option(exists=True, help="Measure with this folder or file as the knowledge base.")
+    ] = None,
+    cases: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Its questions: JSONL, whose fields docs/evals.md names."),
+    ] = None,
     sealed: Annotated[bool, typer.Option("--sealed", help="The half of the cases that nothing is tuned on.")] = False,
-    report: Annotated[Path | None, typer.Option(help="Write every figure and failure into this folder.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(file_okay=False, help="Write results.json and report.html into this folder.")
+    ] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="OLD NEW", help="Measure nothing; compare two results.json, or their folders."),
+    ] = None,
+    goals: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Goals of one's own. [default: evals/goals.toml]")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """The eval suites, on installations of their own; exit 1 when a goal in evals/goals.toml is missed."""
-    from evals.run import SUITES, as_document, missed_goals, run_suites, write_report
+    from evals import command
 
-    chosen = suites or list(SUITES)
-    if unknown := set(chosen) - set(SUITES):
-        raise typer.BadParameter(f"unknown suite {', '.join(sorted(unknown))}; there are {', '.join(SUITES)}")
-    half: Any = "sealed" if sealed else "dev"
+    try:
+        if compare is not None:
+            document, table = command.compare_files(*compare)
+            show(document) if as_json else print(table)
+            return
+        chosen = command.choose(suites or [], collections, kb, cases, sealed=sealed, goals=goals or command.GOALS)
+    except command.BadUsage as fault:
+        raise typer.BadParameter(str(fault)) from None
     with progress_bar() as bar:
-        task = bar.add_task("Measuring", total=None)
-        results = run_suites(chosen, half, lambda done, of: bar.update(task, completed=done, total=of))
-    missed = missed_goals(results)
-    document = as_document(results, missed, half)
+
+        def step(name: str) -> Any:
+            task = bar.add_task(name, total=None)
+            return lambda done, of: bar.update(task, completed=done, total=of, visible=done < of)
+
+        # above the bar, and as it stands
+        note = partial(bar.console.print, markup=False, highlight=False, soft_wrap=True)
+        document = command.evaluate(chosen, read_settings().home / "evals", step, note)
     if report is not None:
-        say(f"Wrote {write_report(report, document)}.")
+        say(f"Wrote {command.write_report(report, document)}.")
     if as_json:
         show(document)
     else:
-        for name, result in results.items():
-            print(f"{name} ({half} half)")
-            for figure, value in result.figures.items():
-                print(f"  {figure:24} {value:8.3f}".rstrip("0").rstrip("."))
-    for miss in missed:
-        say(f"missed: {miss.suite} {miss.figure} is {miss.value:.3f}, wanted {miss.wanted}")
-    if missed:
+        print("\n".join(command.as_lines(document)))
+    for missed in document["missed"]:
+        say(command.told(missed))
+    if document["missed"]:
         raise typer.Exit(1)
 
 

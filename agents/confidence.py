@@ -6,16 +6,16 @@ One calibration serves every knowledge base. Its weights are in `confidence.json
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from memory.knowledge.search import Hit
-from memory.knowledge.words import content_words
+from memory.knowledge.words import Rarity, content_words, covered, stems
 
 CALIBRATION = Path(__file__).with_name("confidence.json")
-STEM = 5
-"""Words that agree in this many first letters count as the same word."""
+PASSAGES = 16
+"""How many of the best passages the signals are made from."""
 LONG_QUESTION = 12
 """Content words from which length makes no further difference."""
 
@@ -24,45 +24,59 @@ LONG_QUESTION = 12
 class Signals:
     """What the model looks at. All are about 0..1 and mean the same in every knowledge base."""
 
-    text: float
-    """Cosine of the question and the best passage."""
-    name: float
-    """Cosine of the question and that passage's title with headings."""
-    best: float
-    """The larger of the two."""
-    margin: float
-    """Fused score over that of the next article."""
-    coverage: float
-    """Share of the question's content words that stand in the passage or its title."""
+    window: float
+    """Cosine of the question and the best passage's nearest sentence or step."""
+    topic: float
+    """Cosine of the question and what the passage is about: title and headings, a known question, or its whole text."""
+    window_margin: float
+    """How much nearer its article's sentences are than any other article's."""
+    topic_margin: float
+    """The same for what the passages are about."""
     agreement: float
-    """The passage's keyword score against the best keyword score."""
+    """Of sentences and topics, the share that puts this article first."""
+    coverage: float
+    """Of the question's words, weighted by their rarity, the share that stands in the article's passages found."""
+    unknown: float
+    """The share, weighted likewise, that no passage of the whole knowledge base has."""
     length: float
     """Content words of the question, as a share of LONG_QUESTION."""
+    in_context: float
+    """1 for a question that was read together with what was asked before it."""
 
 
-def signals(question: str, hits: Sequence[Hit]) -> Signals:
+def signals(question: str, hits: Sequence[Hit], rarity: Rarity, *, in_context: bool = False) -> Signals:
     """The signals for the first of `hits`, which must not be empty."""
     first = hits[0]
-    rival = next((hit.score for hit in hits if hit.article_id != first.article_id), 0.0)
-    asked = content_words(question)
+    own = [hit for hit in hits if hit.article_id == first.article_id]
+    others = [hit for hit in hits if hit.article_id != first.article_id]
+    window, rival_window = _best(own, _window), _best(others, _window)
+    topic, rival_topic = _best(own, _topic), _best(others, _topic)
+    asked = dict.fromkeys(content_words(question))
+    weight = rarity.total(asked) or 1.0
+    present = stems(" ".join(f"{hit.title} {hit.heading_path} {hit.content}" for hit in own))
     return Signals(
-        text=first.scores.text,
-        name=first.scores.name,
-        best=max(first.scores.text, first.scores.name),
-        margin=first.score - rival,
-        coverage=coverage(asked, f"{first.title} {first.heading_path} {first.content}"),
-        agreement=first.scores.keywords,
+        window=_window(first),
+        topic=_topic(first),
+        window_margin=window - rival_window,
+        topic_margin=topic - rival_topic,
+        agreement=((window >= rival_window) + (topic >= rival_topic)) / 2,
+        coverage=rarity.total(word for word in asked if covered(word, present)) / weight,
+        unknown=rarity.total(word for word in asked if not rarity.knows(word)) / weight,
         length=min(len(asked) / LONG_QUESTION, 1.0),
+        in_context=float(in_context),
     )
 
 
-def coverage(asked: Sequence[str], text: str) -> float:
-    """Share of the words `asked` that stand in `text`, by their first letters; 0 when nothing is asked."""
-    stems = {word[:STEM] for word in asked}
-    if not stems:
-        return 0.0
-    present = {word[:STEM] for word in content_words(text)}
-    return len(stems & present) / len(stems)
+def _window(hit: Hit) -> float:
+    return hit.scores.window
+
+
+def _topic(hit: Hit) -> float:
+    return max(hit.scores.name, hit.scores.whole)
+
+
+def _best(hits: Sequence[Hit], score: Callable[[Hit], float]) -> float:
+    return max(map(score, hits), default=0.0)
 
 
 class Confidence:
@@ -74,10 +88,10 @@ class Confidence:
         self._weights: dict[str, float] = stored["weights"]
         self._bias: float = stored["bias"]
 
-    def probability(self, question: str, hits: Sequence[Hit]) -> float:
-        """That the first hit answers the question; 0 without hits."""
+    def probability(self, question: str, hits: Sequence[Hit], rarity: Rarity, *, in_context: bool = False) -> float:
+        """That the first hit answers the question; 0 without hits. `hits` are the `PASSAGES` best."""
         if not hits:
             return 0.0
-        values = asdict(signals(question, hits))
+        values = asdict(signals(question, hits, rarity, in_context=in_context))
         score = self._bias + sum(weight * values[name] for name, weight in self._weights.items())
         return 1 / (1 + math.exp(-score))

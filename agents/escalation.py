@@ -33,7 +33,7 @@ def plan_handover(state: SupportState, runtime: Runtime[Turn]) -> SupportState:
 def _handover_call(state: SupportState, turn: Turn) -> ToolCall:
     found = state["classification"]
     reason = EscalationReason.ASKED_FOR_PERSON if asks_for_person(state) else EscalationReason.LOW_CONFIDENCE
-    about = state.get("topic") or state["text"]
+    about = next(iter(state.get("topics", [])), state["text"])
     return ToolCall(
         name=HAND_OVER,
         id=call_id(turn.turn_id, 0),

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from langchain_core.messages import HumanMessage, SystemMessage
 
-from agents.confidence import coverage
 from agents.extraction import Piece
 from agents.prompts import ANSWER_SYSTEM, ANSWER_USER
 from memory.knowledge.encoder import Encoder
 from memory.knowledge.search import Hit
 from memory.knowledge.units import units_of
-from memory.knowledge.words import content_words
+from memory.knowledge.words import stems
 from settings import Settings
 
 if TYPE_CHECKING:  # most installations have no model, and every start would pay for it
@@ -96,9 +95,15 @@ class Writer:
         source = f"{hit.title} {hit.content}"
         if not set(NUMBER.findall(text)) <= set(NUMBER.findall(source)):
             raise Unsupported("a number that is not in the passage")
-        if cosine < SUPPORTED_COSINE or coverage(content_words(text), source) < SUPPORTED_WORDS:
+        if cosine < SUPPORTED_COSINE or _coverage(text, source) < SUPPORTED_WORDS:
             raise Unsupported("a sentence that the passage does not support")
         return Piece(text, quote, hit)
+
+
+def _coverage(sentence: str, source: str) -> float:
+    """Share of the sentence's content words that stand in the source, by their first letters; 0 without any."""
+    said = stems(sentence)
+    return len(said & stems(source)) / len(said) if said else 0.0
 
 
 async def _sentences(model: "BaseChatModel", messages: list[Any]) -> AsyncIterator[str]:

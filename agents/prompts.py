@@ -4,6 +4,7 @@ GREETING = (
     "Hi, I'm Clara. Ask me anything about your account, billing, imports or integrations. "
     "You can talk to a person at any time."
 )
+NOT_FOUND = "I couldn't find a reliable answer to “{question}”."
 OFFER_PERSON = "If this isn't what you were after, say “talk to a person” and I'll pass you on."
 REFUSAL = (
     "I'm sorry, that's outside what I can help with: I only answer questions about our product and your account. "

@@ -10,6 +10,7 @@ from langgraph.channels import UntrackedValue
 from agents.classifier import Classification, Classifier
 from agents.confidence import Confidence
 from agents.models import Writer
+from agents.questions import Reading
 from memory.conversations import Line
 from memory.knowledge.search import Hit, Knowledge
 from memory.tables import Channel, ConversationHolder
@@ -48,8 +49,8 @@ class SupportState(TypedDict, total=False):
     turn_id: str
     text: str
     """The customer's message."""
-    topic: str
-    """The last question that was about the product, for a follow-up to refer to."""
+    topics: list[str]
+    """The last questions that were about the product, newest first, for a follow-up to refer to."""
     asked_back: bool
     """The last answer was a question of ours."""
     calls: list[AnyMessage]
@@ -58,9 +59,13 @@ class SupportState(TypedDict, total=False):
     classification: Annotated[Classification, UntrackedValue]
     question: Annotated[str, UntrackedValue]
     """The message as a question that stands alone."""
+    context: Annotated[list[str], UntrackedValue]
+    """What it was read together with, newest first; empty when it was read alone."""
     hits: Annotated[list[Hit], UntrackedValue]
     probability: Annotated[float, UntrackedValue]
     """That the first hit answers the question."""
+    parts: Annotated[list[Reading], UntrackedValue]
+    """When the message asks several things of which two or more can be answered: each by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,25 +8,28 @@ rephrasings, once whole and then with half of its entries taken out, which leave
 import json
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 
-from agents.confidence import CALIBRATION, Signals, signals
-from evals.cases import PUBLIC_DATA, read_questions
+from agents.confidence import CALIBRATION, PASSAGES, Signals, signals
+from agents.faq import TOPICS
+from evals.cases import PUBLIC_DATA, read_questions, read_scripts
 from evals.installation import faq_installation, installation
 from evals.measures import at_threshold, expected_calibration_error
 from memory.database import Sessions, reading
+from memory.knowledge.encoder import Encoder, MiniLmEncoder
 from memory.knowledge.search import Hit, Knowledge
 from settings import Settings
 
-PASSAGES = 8
-"""As many as the FAQ agent reads."""
-SPLITS_WITHOUT_HALF = 2
+SPLITS_WITHOUT_HALF = 4
+WIDE = 60
+"""Passages from which enough are left when those of the right articles are taken out."""
 FOLDS = 5
 SEED = 7
 INVERSE_REGULARISATION = 10.0
@@ -46,15 +49,36 @@ class Example:
     """The first hit is a passage that answers."""
 
 
-def our_examples() -> Iterator[Example]:
-    with installation() as (_, sessions, knowledge):
+def our_examples(encoder: Encoder) -> Iterator[Example]:
+    with installation(encoder=encoder) as (_, sessions, knowledge):
+        yield from follow_ups(sessions, knowledge)
         for question in read_questions("dev"):
             if hits := search(sessions, knowledge, question.text):
                 right = question.answerable and hits[0].slug in question.articles
-                yield Example("help centre", question.id, signals(question.text, hits), right)
+                yield Example("help centre", question.id, signals(question.text, hits, knowledge.rarity), right)
 
 
-def public_examples() -> Iterator[Example]:
+def follow_ups(sessions: Sessions, knowledge: Knowledge) -> Iterator[Example]:
+    """The later messages of our conversations, each read together with what was asked before it.
+
+    All can be answered; so every other one is also asked of a knowledge base without the articles that do.
+    """
+    number = 0
+    for script in read_scripts("dev"):
+        asked: list[str] = []
+        for said in script.turns:
+            if said.expects == "answer" and asked:
+                hits = search(sessions, knowledge, said.text, asked[::-1][:TOPICS], limit=WIDE)
+                others = [hit for hit in hits if hit.slug not in said.articles]
+                number += 1
+                for found in (hits, others) if number % 2 else (hits,):
+                    given = signals(said.text, found[:PASSAGES], knowledge.rarity, in_context=True)
+                    yield Example("follow-ups", script.id, given, found[0].slug in said.articles)
+            if said.expects in {"answer", "clarify_or_person"}:
+                asked.append(said.text)
+
+
+def public_examples(encoder: Encoder) -> Iterator[Example]:
     file = PUBLIC_DATA / "stackfaq" / "dev.jsonl"
     if not file.exists():
         print("skipped: no public FAQ data", file=sys.stderr)
@@ -62,20 +86,33 @@ def public_examples() -> Iterator[Example]:
     entries = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
     chance = random.Random(SEED)
     halves = [chance.sample(entries, len(entries) // 2) for _ in range(SPLITS_WITHOUT_HALF)]
-    for kept in [entries, *halves]:
-        rows = [{"question": entry["question"], "answer": "\n\n".join(entry["answers"])} for entry in kept]
-        place = {entry["id"]: f"faq.jsonl#{n}" for n, entry in enumerate(kept, start=1)}
-        with faq_installation(rows) as (sessions, knowledge):
-            for entry in entries:
-                for text in entry["rephrasings"]:
-                    if hits := search(sessions, knowledge, text):
-                        right = hits[0].source == place.get(entry["id"])
-                        yield Example("public FAQ", entry["id"], signals(text, hits), right)
+    for named in (True, False):
+        for kept in [entries, *halves]:
+            yield from faq_examples(entries, kept, encoder, named=named)
 
 
-def search(sessions: Sessions, knowledge: Knowledge, text: str) -> list[Hit]:
+def faq_examples(
+    entries: list[dict[str, Any]], kept: list[dict[str, Any]], encoder: Encoder, *, named: bool
+) -> Iterator[Example]:
+    """Every rephrasing, asked of a knowledge base of the entries `kept`, with or without their questions as titles."""
+    rows = [
+        {"question": entry["question"] if named else None, "answer": "\n\n".join(entry["answers"])} for entry in kept
+    ]
+    place = {entry["id"]: f"faq.jsonl#{n}" for n, entry in enumerate(kept, start=1)}
+    with faq_installation(rows, encoder=encoder) as (sessions, knowledge):
+        for entry in entries:
+            for text in entry["rephrasings"]:
+                if hits := search(sessions, knowledge, text):
+                    right = hits[0].source == place.get(entry["id"])
+                    source = "public FAQ" if named else "its answers alone"
+                    yield Example(source, entry["id"], signals(text, hits, knowledge.rarity), right)
+
+
+def search(
+    sessions: Sessions, knowledge: Knowledge, text: str, context: Sequence[str] = (), *, limit: int = PASSAGES
+) -> list[Hit]:
     with reading(sessions) as session:
-        return knowledge.search(session, text, limit=PASSAGES)
+        return knowledge.search(session, text, limit=limit, context=context)
 
 
 def fit(examples: list[Example]) -> LogisticRegression:
@@ -90,7 +127,7 @@ def fit(examples: list[Example]) -> LogisticRegression:
 def held_out(examples: list[Example]) -> Floats:
     """Each example's probability by a model that has not seen its group."""
     probabilities = np.zeros(len(examples))
-    groups = [f"{example.source} {example.group}" for example in examples]
+    groups = [example.group for example in examples]
     for known, unknown in GroupKFold(FOLDS).split(examples, groups=groups):
         model = fit([examples[i] for i in known])
         probabilities[unknown] = model.predict_proba(matrix([examples[i] for i in unknown]))[:, 1]
@@ -123,7 +160,8 @@ def report(examples: list[Example], probabilities: Floats) -> None:
 
 
 def main() -> None:
-    examples = [*our_examples(), *public_examples()]
+    encoder = MiniLmEncoder()
+    examples = [*our_examples(encoder), *public_examples(encoder)]
     report(examples, held_out(examples))
     model = fit(examples)
     weights = dict(zip(NAMES, np.round(model.coef_[0], 4).tolist(), strict=True))

@@ -24,10 +24,12 @@ class Question:
     answerable: bool
     articles: frozenset[str]
     """Slugs of the articles any of which answers rightly."""
-    contains: tuple[str, ...]
+    contains: tuple[str, ...] = ()
     """What a right answer must show, verbatim but for upper and lower case."""
-    kind: str
+    kind: str = ""
     """Of one that cannot be answered: `near_miss`, `ours_unknown` or `off_topic`."""
+    group: str = ""
+    """Questions about the same thing share one, so that no fold of a fit sees another side of it; "" means its own."""
 
 
 @dataclass(frozen=True, slots=True)

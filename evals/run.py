@@ -1,71 +1,109 @@
-"""Runs suites and holds their figures against `goals.toml`."""
+"""Runs suites and writes down what they gave."""
 
 import json
-import tomllib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from evals.casefile import read_case_file
 from evals.cases import Half
-from evals.suites import Progress, Result, Suite
+from evals.collections import OWN, USERS, Collection, own, users
+from evals.context import Run
+from evals.goals import Goal
+from evals.public import PUBLIC, public
+from evals.report import as_html
+from evals.suites import Result
 from evals.suites.answers import answers
 from evals.suites.classification import classification
+from evals.suites.confidence import confidence
 from evals.suites.conversations import conversations
+from evals.suites.labels import labels
+from evals.suites.retrieval import retrieval
+
+Suite = Callable[[Run], Mapping[str, Result]]
+"""Gives results by collection; one that is not taken per collection is named `WHOLE`."""
 
 SUITES: dict[str, Suite] = {
-    "classification": classification,
+    "classification": labels,
+    "retrieval": retrieval,
+    "confidence": confidence,
     "answers": answers,
     "conversations": conversations,
 }
-GOALS = Path(__file__).with_name("goals.toml")
+FORMULAS = {
+    name: sys.modules[(classification if suite is labels else suite).__module__].__doc__ or ""
+    for name, suite in SUITES.items()
+}
+"""What the figures mean, as the suites' modules say it."""
+ON_A_USERS_OWN = ("retrieval", "confidence", "answers")
+"""Suites that a user's own knowledge base and cases can be measured with."""
+COLLECTIONS = (OWN, *PUBLIC)
+DEFAULT_COLLECTIONS = (OWN, "stackfaq")
+"""The others take minutes to encode the first time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Missed:
-    suite: str
-    figure: str
-    value: float
-    wanted: str
-    """Such as `at least 0.9`."""
+def named_collections(names: Sequence[str], half: Half) -> tuple[list[Collection], list[str]]:
+    """The collections, and the names of those whose data is not there. Raises KeyError for an unknown name."""
+    found, skipped = [], []
+    for name in dict.fromkeys(names):
+        collection = own(half) if name == OWN else public(name)
+        if collection is None:
+            skipped.append(name)
+        else:
+            found.append(collection)
+    return found, skipped
 
 
-def run_suites(names: Sequence[str], half: Half, progress: Progress) -> dict[str, Result]:
-    """Results by suite.
+def users_collection(kb: Path, cases: Path) -> Collection:
+    """Raises BadCases."""
+    return users(kb, read_case_file(cases))
+
+
+def run_suites(names: Sequence[str], run: Run) -> dict[str, Result]:
+    """Results by suite, or by suite and collection, such as `retrieval.own`.
 
     Raises:
         KeyError: an unknown suite.
     """
-    return {name: SUITES[name](half, progress) for name in names}
-
-
-def missed_goals(results: dict[str, Result], goals: Path = GOALS) -> list[Missed]:
-    """Every goal of the suites that ran which their figures do not reach."""
-    wanted: dict[str, dict[str, dict[str, float]]] = tomllib.loads(goals.read_text(encoding="utf-8"))
-    missed = []
-    for suite, result in results.items():
-        bounds = wanted.get(suite, {})
-        for figure, bound in bounds.get("at_least", {}).items():
-            if result.figures[figure] < bound:
-                missed.append(Missed(suite, figure, result.figures[figure], f"at least {bound}"))
-        for figure, bound in bounds.get("at_most", {}).items():
-            if result.figures[figure] > bound:
-                missed.append(Missed(suite, figure, result.figures[figure], f"at most {bound}"))
-    return missed
-
-
-def as_document(results: dict[str, Result], missed: Sequence[Missed], half: Half) -> dict[str, Any]:
-    """JSON of a whole run."""
     return {
-        "half": half,
+        ".".join(filter(None, (name, collection))): result
+        for name in names
+        for collection, result in SUITES[name](run).items()
+    }
+
+
+def as_document(
+    results: Mapping[str, Result], run: Run, skipped: Sequence[str], held: Sequence[Goal]
+) -> dict[str, Any]:
+    """JSON of a whole run.
+
+    Args:
+        skipped: collections whose data is not there.
+        held: the goals that the results were held against.
+    """
+    return {
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "half": None if run.answered.name == USERS else run.half,
+        "encoder": run.settings.encoder,
+        "answer_at": run.settings.answer_at,
+        "suggest_at": run.settings.suggest_at,
+        "skipped": list(skipped),
+        "unknown_articles": run.unknown,
+        "goals": [asdict(goal) for goal in held],
+        "missed": [asdict(goal) for goal in held if not goal.met],
+        "formulas": {name: FORMULAS[name] for name in dict.fromkeys(name.partition(".")[0] for name in results)},
         "suites": {name: asdict(result) for name, result in results.items()},
-        "missed": [asdict(miss) for miss in missed],
     }
 
 
 def write_report(folder: Path, document: dict[str, Any]) -> Path:
-    """The run as `results.json` in `folder`, which is made; returns the file."""
+    """The run as `results.json` and `report.html` in `folder`, which is made; returns the page."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "results.json"
-    file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    return file
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    (folder / "results.json").write_text(text + "\n", encoding="utf-8")
+    page = folder / "report.html"
+    page.write_text(as_html(document), encoding="utf-8")
+    return page

@@ -56,6 +56,7 @@ def put_document(session: Session, actor: Actor, document: Document, count_token
         outcome = Put.CHANGED
     article.title, article.body = document.title, document.body
     article.category, article.tags = document.category, list(document.tags)
+    article.questions = list(document.questions)
     article.content_hash = content_hash
     article.status, article.published_at = ArticleStatus.PUBLISHED, utc_now()
     session.flush()
@@ -138,5 +139,5 @@ def article_version(session: Session, article_id: UUID, version: int) -> Article
 
 
 def _content_hash(document: Document) -> str:
-    parts = [document.title, document.category, list(document.tags), document.body]
+    parts = [document.title, document.category, list(document.tags), list(document.questions), document.body]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()

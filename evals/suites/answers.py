@@ -1,6 +1,6 @@
 """Are questions answered rightly, and are those left alone that cannot be answered?
 
-Formulas, over single-message conversations with the whole graph:
+Formulas, over single-message conversations with the whole graph, on our help centre or on a user's knowledge base:
 
 - `coverage`: of the answerable questions, the share that is answered or suggested rightly. Right means that a cited
   article is one that answers and, where the case names a value, that the text shows it.
@@ -13,37 +13,44 @@ Formulas, over single-message conversations with the whole graph:
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from sqlalchemy import select
 
-from evals.cases import Half, Question, read_questions
-from evals.installation import installation
+from evals.cases import Question
+from evals.collections import OWN, Collection
+from evals.context import Run
 from evals.measures import expected_calibration_error
-from evals.suites import Progress, Result
-from graph.run import Support, open_support
+from evals.suites import WHOLE, Result, means, row
+from evals.suites.confidence import probability_plots
+from graph.run import Support
 from memory.database import reading, transaction
 from memory.tables import ArticleVersion
 from tools.conversations import begin_conversation
 from tools.permissions import Actor, ActorKind
 
 SHOWN = ("answered", "suggested")
+MEANS = ("coverage", "precision_answered", "precision_shown", "false_answers", "refused_off_topic")
 
 
-def answers(half: Half, progress: Progress) -> Result:
-    return asyncio.run(_answers(read_questions(half), half, progress))
+def answers(run: Run) -> Mapping[str, Result]:
+    """Named after the collection when it is not our own, whose goals then do not hold."""
+    collection = run.answered
+    name = WHOLE if collection.name == OWN else collection.name
+    return {name: asyncio.run(_answers(run, collection))}
 
 
-async def _answers(questions: list[Question], half: Half, progress: Progress) -> Result:
-    with installation() as (settings, sessions, _):
-        async with open_support(settings, sessions) as support:
-            replies = []
-            for done, question in enumerate(questions, start=1):
-                replies.append(await ask(support, question.text))
-                progress(done, len(questions))
-            quotes = [is_verbatim(support, citation) for reply in replies for citation in reply["citations"]]
-    return judge(questions, replies, quotes, half)
+async def _answers(run: Run, collection: Collection) -> Result:
+    async with run.support(collection) as (ingested, support):
+        questions, replies = run.questions(collection, ingested), []
+        progress = run.step("Answering")
+        for done, question in enumerate(questions, start=1):
+            replies.append(await ask(support, question.text))
+            progress(done, len(questions))
+        quotes = [is_verbatim(support, citation) for reply in replies for citation in reply["citations"]]
+    return judge(questions, replies, quotes, is_sealed=collection.is_sealed)
 
 
 async def ask(support: Support, text: str) -> dict[str, Any]:
@@ -72,39 +79,45 @@ def is_verbatim(support: Support, citation: dict[str, Any]) -> bool:
     return body is not None and citation["quote"] in body
 
 
-def judge(questions: list[Question], replies: list[dict[str, Any]], quotes: list[bool], half: Half) -> Result:
-    right = np.array(
-        [
-            question.answerable and reply["outcome"] in SHOWN and is_right(reply, question.articles, question.contains)
-            for question, reply in zip(questions, replies, strict=True)
-        ]
-    )
-    outcomes = np.array([reply["outcome"] for reply in replies])
-    shown = np.isin(outcomes, SHOWN)
-    answerable = np.array([question.answerable for question in questions])
-    off_topic = np.array([question.kind == "off_topic" for question in questions])
-    sure = np.array([reply["confidence"] or 0.0 for reply in replies])
+def judge(questions: list[Question], replies: list[dict[str, Any]], quotes: list[bool], *, is_sealed: bool) -> Result:
+    right = [
+        question.answerable and reply["outcome"] in SHOWN and is_right(reply, question.articles, question.contains)
+        for question, reply in zip(questions, replies, strict=True)
+    ]
+    cases = [outcome(*each) for each in zip(questions, replies, right, strict=True)]
+    shown = [n for n, reply in enumerate(replies) if reply["outcome"] in SHOWN]
+    sure = np.array([replies[n]["confidence"] or 0.0 for n in shown], float)
+    good = np.array([right[n] for n in shown], bool)
     figures = {
         "questions": float(len(questions)),
-        "coverage": share(right, answerable),
-        "precision_answered": share(right, outcomes == "answered"),
-        "precision_shown": share(right, shown),
-        "false_answers": share(shown, ~answerable),
-        "refused_off_topic": share(outcomes == "refused", off_topic),
-        "ece_shown": expected_calibration_error(sure[shown], right[shown]),
+        **means(cases, *MEANS),
+        "ece_shown": expected_calibration_error(sure, good),
         "verbatim": sum(quotes) / len(quotes) if quotes else 1.0,
     }
-    wrong = [n for n in range(len(questions)) if not right[n] and (answerable[n] or shown[n])]
-    return Result(figures, [failure(questions[n], replies[n], half) for n in wrong])
+    failures = [
+        failure(question, reply, is_sealed=is_sealed)
+        for question, reply, fine in zip(questions, replies, right, strict=True)
+        if not fine and (question.answerable or reply["outcome"] in SHOWN)
+    ]
+    answerable = sum(question.answerable for question in questions)
+    return Result(figures, failures, cases, probability_plots(sure, good, answerable))
 
 
-def share(hits: np.ndarray, among: np.ndarray) -> float:
-    """Of those `among`, how many are `hits`; 1 when there are none."""
-    return float(hits[among].mean()) if among.any() else 1.0
+def outcome(question: Question, reply: dict[str, Any], right: bool) -> dict[str, Any]:
+    """What a question counts for in each of the figures that are means."""
+    shown = reply["outcome"] in SHOWN
+    return row(
+        question.id,
+        coverage=right if question.answerable else None,
+        precision_answered=right if reply["outcome"] == "answered" else None,
+        precision_shown=right if shown else None,
+        false_answers=None if question.answerable else shown,
+        refused_off_topic=reply["outcome"] == "refused" if question.kind == "off_topic" else None,
+    )
 
 
-def failure(question: Question, reply: dict[str, Any], half: Half) -> dict[str, Any]:
-    if half == "sealed":
+def failure(question: Question, reply: dict[str, Any], *, is_sealed: bool) -> dict[str, Any]:
+    if is_sealed:
         return {"id": question.id, "outcome": reply["outcome"]}
     return {
         "id": question.id,

@@ -8,13 +8,15 @@ Formulas, over the messages of all scripts in order:
 """
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
-from evals.cases import Half, Said, Script, read_scripts
-from evals.installation import installation
-from evals.suites import Progress, Result
+from evals.cases import Said, Script, read_scripts
+from evals.collections import own
+from evals.context import Run
+from evals.suites import WHOLE, Result, means, row
 from evals.suites.answers import SHOWN, is_right
-from graph.run import Support, open_support
+from graph.run import Support
 from memory.database import transaction
 from memory.tables import Conversation, ConversationHolder
 from tools.conversations import begin_conversation
@@ -29,28 +31,37 @@ OUTCOMES = {
 }
 
 
-def conversations(half: Half, progress: Progress) -> Result:
-    return asyncio.run(_conversations(read_scripts(half), half, progress))
+def conversations(run: Run) -> Mapping[str, Result]:
+    return {WHOLE: asyncio.run(_conversations(run))}
 
 
-async def _conversations(scripts: list[Script], half: Half, progress: Progress) -> Result:
-    judged: list[tuple[str, int, Said, dict[str, Any], bool]] = []
-    with installation() as (settings, sessions, _):
-        async with open_support(settings, sessions) as support:
-            for done, script in enumerate(scripts, start=1):
-                for position, (said, reply) in enumerate(await hold(support, script)):
-                    judged.append((script.id, position, said, reply, came_out(said, reply)))
-                progress(done, len(scripts))
-    everything = [good for *_, good in judged]
-    follow_ups = [good for _, position, said, _, good in judged if position and said.expects == "answer"]
-    persons = [good for _, _, said, _, good in judged if said.expects == "person"]
-    figures = {
-        "messages": float(len(judged)),
-        "right": mean(everything),
-        "follow_ups": mean(follow_ups),
-        "persons": mean(persons),
-    }
-    return Result(figures, [failure(*item[:4], half) for item in judged if not item[4]])
+async def _conversations(run: Run) -> Result:
+    scripts, spoken = read_scripts(run.half), []
+    async with run.support(own(run.half)) as (_, support):
+        progress = run.step("Holding conversations")
+        for done, script in enumerate(scripts, start=1):
+            spoken.append(await hold(support, script))
+            progress(done, len(scripts))
+    return judge(scripts, spoken, is_sealed=run.half == "sealed")
+
+
+def judge(scripts: list[Script], spoken: list[list[tuple[Said, dict[str, Any]]]], *, is_sealed: bool) -> Result:
+    cases, failures = [], []
+    for script, messages in zip(scripts, spoken, strict=True):
+        for position, (said, reply) in enumerate(messages):
+            good = came_out(said, reply)
+            cases.append(
+                row(
+                    f"{script.id}.{position + 1}",
+                    right=good,
+                    follow_ups=good if position and said.expects == "answer" else None,
+                    persons=good if said.expects == "person" else None,
+                )
+            )
+            if not good:
+                failures.append(failure(cases[-1]["id"], said, reply, is_sealed=is_sealed))
+    figures = {"messages": float(len(cases)), **means(cases, "right", "follow_ups", "persons")}
+    return Result(figures, failures, cases)
 
 
 async def hold(support: Support, script: Script) -> list[tuple[Said, dict[str, Any]]]:
@@ -74,13 +85,10 @@ def came_out(said: Said, reply: dict[str, Any]) -> bool:
     return said.expects != "answer" or is_right(reply, said.articles, said.contains)
 
 
-def mean(values: list[bool]) -> float:
-    return sum(values) / len(values) if values else 1.0
-
-
-def failure(script: str, position: int, said: Said, reply: dict[str, Any], half: Half) -> dict[str, Any]:
-    place = {"id": f"{script}.{position + 1}", "outcome": reply["outcome"]}
-    if half == "sealed":
+def failure(case_id: str, said: Said, reply: dict[str, Any], *, is_sealed: bool) -> dict[str, Any]:
+    place = {"id": case_id, "outcome": reply["outcome"]}
+    if is_sealed:
         return place
     cited = [citation["url"] for citation in reply["citations"]]
-    return {**place, "text": said.text, "wanted": said.expects, "cited": cited, "said": reply["text"]}
+    wanted = [said.expects, *sorted(said.articles)]
+    return {**place, "text": said.text, "wanted": wanted, "cited": cited, "said": reply["text"]}

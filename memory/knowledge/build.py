@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from memory.database import Sessions, reading, transaction
-from memory.knowledge.chunking import Passage, windows
+from memory.knowledge.chunking import Passage, plain_text, windows
 from memory.knowledge.encoder import Encoder, Vectors
 from memory.knowledge.index import IndexContent, IndexedPassage, current_folder, read_manifest, write_index
 from memory.tables import AppSetting, Article, ArticleStatus, Chunk, StoredVector
@@ -65,15 +66,24 @@ def rebuild(sessions: Sessions, encoder: Encoder, root: Path, progress: Progress
     with reading(sessions) as session:
         revision = knowledge_revision(session)
         rows = _published_passages(session)
+        questions = _questions(session)
     texts, owners, units = _windows(rows, encoder)
     names, passages = _named(rows)
-    vectors, encoded = _vectors(sessions, encoder, [*texts, *names], progress)
+    articles = list(dict.fromkeys(article_id for article_id, _, _ in rows))
+    asked = [(place, text) for place, article_id in enumerate(articles) for text in questions.get(article_id, ())]
+    wholes = [" ".join(plain_text(chunk.content).split()) or chunk.content for _, _, chunk in rows]
+    kinds = [texts, wholes, names, [text for _, text in asked]]
+    vectors, encoded = _vectors(sessions, encoder, list(chain.from_iterable(kinds)), progress)
+    of_windows, of_wholes, of_names, of_questions = np.split(vectors, np.cumsum([len(kind) for kind in kinds])[:-1])
     content = IndexContent(
-        articles=len({article_id for article_id, _, _ in rows}),
+        articles=len(articles),
         names=names,
-        name_vectors=vectors[len(texts) :],
+        name_vectors=of_names,
+        question_vectors=of_questions,
+        question_article=np.array([place for place, _ in asked], np.int32),
         passages=passages,
-        window_vectors=vectors[: len(texts)],
+        whole_vectors=of_wholes,
+        window_vectors=of_windows,
         window_passage=np.array(owners, np.int32),
         window_unit=np.array(units, np.int32),
     )
@@ -89,13 +99,15 @@ def _named(rows: Sequence[tuple[UUID, str, Chunk]]) -> tuple[list[str], list[Ind
     """
     names: list[str] = []
     passages: list[IndexedPassage] = []
+    articles: dict[UUID, int] = {}
     last: tuple[UUID, str] | None = None
     for article_id, title, chunk in rows:
         section = (article_id, chunk.heading_path)
         if section != last:
             names.append(f"{title}: {chunk.heading_path}" if chunk.heading_path else title)
             last = section
-        passages.append(IndexedPassage(chunk.id, len(names) - 1, title, chunk.heading_path, chunk.content))
+        article = articles.setdefault(article_id, len(articles))
+        passages.append(IndexedPassage(chunk.id, article, len(names) - 1, title, chunk.heading_path, chunk.content))
     return names, passages
 
 
@@ -109,6 +121,11 @@ def _windows(rows: Sequence[tuple[UUID, str, Chunk]], encoder: Encoder) -> tuple
             owners.append(position)
             units.append(window.unit)
     return texts, owners, units
+
+
+def _questions(session: Session) -> dict[UUID, list[str]]:
+    rows = session.execute(select(Article.id, Article.questions).where(Article.status == ArticleStatus.PUBLISHED))
+    return {article_id: questions for article_id, questions in rows if questions}
 
 
 def _published_passages(session: Session) -> list[tuple[UUID, str, Chunk]]:

@@ -7,9 +7,12 @@ never a mixture. The same files serve SQLite and PostgreSQL; what a hit says is 
 import json
 import shutil
 import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Set
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import faiss
@@ -18,8 +21,11 @@ from numpy.typing import NDArray
 
 from errors import Unavailable
 from memory.knowledge.encoder import Vectors
+from memory.knowledge.words import Rarity, stems, words
 
-FORMAT = 3
+LONGEST_WORD = 30
+"""Letters; what is longer is no word that somebody misspells."""
+FORMAT = 4
 """Raised when the files change their meaning; an index of another format is built anew."""
 
 
@@ -38,6 +44,8 @@ class IndexedPassage:
     """What the index must know of a passage."""
 
     chunk_id: UUID
+    article: int
+    """Position of its article among those with passages, ascending."""
     name: int
     """Position of its name in `IndexContent.names`, ascending."""
     title: str
@@ -53,7 +61,13 @@ class IndexContent:
     names: list[str]
     """Titles with the headings below them: what passages are called. Passages of one section share a name."""
     name_vectors: Vectors
+    question_vectors: Vectors
+    """Of the questions that articles are known to answer."""
+    question_article: NDArray[np.int32]
+    """The article that each question belongs to, ascending."""
     passages: list[IndexedPassage]
+    whole_vectors: Vectors
+    """One a passage: its text without title and headings, as much of it as the encoder reads."""
     window_vectors: Vectors
     window_passage: NDArray[np.int32]
     """The passage that each window belongs to, ascending."""
@@ -62,7 +76,7 @@ class IndexContent:
 
 
 class Index:
-    """A loaded version. Rows of `dense` are the windows first, then the names."""
+    """A loaded version. Rows of `dense` are the windows, then the whole passages, the names and the questions."""
 
     def __init__(self, folder: Path) -> None:
         self.manifest = read_manifest(folder)
@@ -70,22 +84,59 @@ class Index:
         with np.load(folder / "ids.npz", allow_pickle=False) as arrays:
             self.chunk_ids = [UUID(bytes=row.tobytes()) for row in arrays["chunk_ids"]]
             self.passage_name: NDArray[np.int32] = arrays["passage_name"]
+            self.passage_article: NDArray[np.int32] = arrays["passage_article"]
+            self.question_article: NDArray[np.int32] = arrays["question_article"]
             self.window_passage: NDArray[np.int32] = arrays["window_passage"]
             self.window_unit: NDArray[np.int32] = arrays["window_unit"]
+            self.rarity = Rarity(
+                len(self.chunk_ids),
+                dict(zip(arrays["stems"].tolist(), arrays["stem_passages"].tolist(), strict=True)),
+            )
+            self.words: Set[str] = frozenset(arrays["words"].tolist())
+            """Every word of the passages."""
         self.position = {chunk_id: position for position, chunk_id in enumerate(self.chunk_ids)}
         self.keywords = folder / "keywords.db"
 
-    @property
-    def windows(self) -> int:
-        return len(self.window_passage)
+        self.first_whole = len(self.window_passage)
+        self.first_name = self.first_whole + len(self.chunk_ids)
+        self.first_question = self.dense.ntotal - len(self.question_article)
 
-    def passages_of(self, names: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Of each name the first of its passages, and the one behind the last."""
-        return np.searchsorted(self.passage_name, names), np.searchsorted(self.passage_name, names, "right")
+    def passages_of_rows(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """All passages that any of these rows of `dense` speaks for, in order."""
+        kinds = np.split(np.sort(rows), np.searchsorted(np.sort(rows), self._borders))
+        windows, wholes, names, questions = kinds
+        articles = self.question_article[questions - self.first_question]
+        return np.unique(
+            np.concatenate(
+                [
+                    self.window_passage[windows].astype(np.int64),
+                    wholes - self.first_whole,
+                    spread(*span_of(self.passage_name, names - self.first_name)),
+                    spread(*span_of(self.passage_article, articles)),
+                ]
+            )
+        )
 
     def windows_of(self, passages: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Of each passage the first of its windows, and the one behind the last; every passage has one."""
-        return np.searchsorted(self.window_passage, passages), np.searchsorted(self.window_passage, passages, "right")
+        return span_of(self.window_passage, passages)
+
+    @property
+    def _borders(self) -> list[int]:
+        return [self.first_whole, self.first_name, self.first_question]
+
+
+def span_of(owners: NDArray[np.int32], wanted: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where each of `wanted` stands in the ascending `owners`: its first position, and the one behind its last."""
+    return np.searchsorted(owners, wanted), np.searchsorted(owners, wanted, "right")
+
+
+def spread(first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.int64]:
+    """All numbers of the ranges first..last (exclusive), one range after the other."""
+    lengths = last - first
+    offsets = np.repeat(first - (np.cumsum(lengths) - lengths), lengths)
+    numbers: NDArray[np.int64] = np.arange(len(offsets)) + offsets
+    return numbers
 
 
 def current_folder(root: Path) -> Path | None:
@@ -133,15 +184,23 @@ def _is_newer(folder: Path, manifest: Manifest) -> bool:
 
 
 def _write_vectors(folder: Path, content: IndexContent) -> None:
-    rows = np.concatenate([content.window_vectors, content.name_vectors])
+    rows = np.concatenate(
+        [content.window_vectors, content.whole_vectors, content.name_vectors, content.question_vectors]
+    )
     dense = faiss.IndexFlatIP(rows.shape[1])
     dense.add(np.ascontiguousarray(rows))
     faiss.write_index(dense, str(folder / "dense.faiss"))
     ids = [np.frombuffer(passage.chunk_id.bytes, np.uint8) for passage in content.passages]
+    frequencies = Counter(stem for passage in content.passages for stem in stems(_searched(passage)))
     np.savez(
         folder / "ids.npz",
         chunk_ids=np.stack(ids) if ids else np.empty((0, 16), np.uint8),
         passage_name=np.array([passage.name for passage in content.passages], np.int32),
+        passage_article=np.array([passage.article for passage in content.passages], np.int32),
+        question_article=content.question_article,
+        stems=np.array(list(frequencies), str),
+        words=np.array(sorted(seen_words(content.passages)), str),
+        stem_passages=np.array(list(frequencies.values()), np.int32),
         window_passage=content.window_passage,
         window_unit=content.window_unit,
     )
@@ -161,6 +220,28 @@ def _write_keywords(file: Path, content: IndexContent) -> None:
             ),
         )
         connection.execute("INSERT INTO passages (passages) VALUES ('optimize')")
+        _write_spellings(connection, content)
+
+
+def _write_spellings(connection: sqlite3.Connection, content: IndexContent) -> None:
+    """Every word of the passages, found again by three letters in a row: what a misspelt word may have meant."""
+    seen = seen_words(content.passages)
+    connection.execute("CREATE VIRTUAL TABLE spellings USING fts5(word, passages UNINDEXED, tokenize='trigram')")
+    connection.executemany("INSERT INTO spellings (word, passages) VALUES (?, ?)", sorted(seen.items()))
+
+
+def seen_words(passages: Iterable[IndexedPassage]) -> Counter[str]:
+    """Words of letters only, with the passages they stand in."""
+    return Counter(
+        word
+        for passage in passages
+        for word in set(words(_searched(passage)))
+        if word.isalpha() and len(word) <= LONGEST_WORD
+    )
+
+
+def _searched(passage: IndexedPassage) -> str:
+    return f"{passage.title} {passage.heading_path} {passage.content}"
 
 
 def _drop_old_versions(root: Path, keep: set[Path | None]) -> None:

@@ -6,8 +6,9 @@ rank fusion does) was measured to cost hit@1 0.55 -> 0.33.
 
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock, local
 from typing import NamedTuple
@@ -15,22 +16,27 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from errors import Unavailable
 from memory.knowledge.encoder import Encoder
-from memory.knowledge.index import Index, current_folder
-from memory.knowledge.words import content_words
+from memory.knowledge.index import Index, current_folder, span_of, spread
+from memory.knowledge.spelling import corrected
+from memory.knowledge.words import Rarity, content_words, synonyms
 from memory.tables import Article, ArticleStatus, Chunk
 
-TEXT_WEIGHT, NAME_WEIGHT, KEYWORD_WEIGHT = 0.75, 0.15, 0.1
-"""One set for every knowledge base. Sum 1, so a score is at most 1."""
-DENSE_ROWS = 100
-"""Nearest windows and names that are looked at."""
+WINDOW_WEIGHT, TOPIC_WEIGHT, KEYWORD_WEIGHT = 0.45, 0.47, 0.08
+"""One set for every knowledge base (docs/adr/0002). Sum 1, so a score is at most 1."""
+DENSE_ROWS = 200
+"""Nearest vectors of any kind that are looked at."""
 KEYWORD_PASSAGES = 30
 SPARE = 10
 """Passages beyond those asked for."""
+CONTEXT_WEIGHTS = (0.7, 0.4)
+"""What the messages before a question count beside it, the newest first; a follow-up means little alone."""
+CORRECTED_TEXTS = 2_048
+"""Kept with their corrections."""
 QUERY_WORDS = 40
 """Words of a query that the keyword half uses, the first ones."""
 TITLE_COLUMN_WEIGHT = 2.0
@@ -40,12 +46,15 @@ Floats = NDArray[np.float32]
 
 
 class Scores(NamedTuple):
-    """Of one passage. `text` and `name` are cosines, `keywords` is BM25 over the query's best, in 0..1."""
+    """Of one passage. `window`, `whole` and `name` are cosines, `keywords` is BM25 over the query's best, in 0..1."""
 
     fused: float
-    text: float
+    window: float
+    """With the nearest sentence or step, title and headings in front."""
+    whole: float
+    """With the whole passage."""
     name: float
-    """With the article's title and the headings above the passage."""
+    """With title and headings, or with the nearest question that the article is known to answer."""
     keywords: float
 
 
@@ -78,15 +87,41 @@ class Knowledge:
         self._stamp: tuple[int, int] | None = None
         self._opened: _OpenIndex | None = None
 
-    def search(self, session: Session, query: str, *, limit: int = 10) -> list[Hit]:
+    def search(self, session: Session, query: str, *, limit: int = 10, context: Sequence[str] = ()) -> list[Hit]:
         """The best passages, best first.
+
+        Args:
+            context: what was asked before, newest first; as many as `CONTEXT_WEIGHTS` has are read.
 
         Raises:
             Unavailable: there is no index; an outage must not look like "nothing found".
         """
-        # more than asked for: some may have been withdrawn or replaced since the index was written
-        scores = self._current().best(query, self.vector(query), limit + SPARE)
-        return _read_published(session, scores)[:limit]
+        return self.search_each(session, [(query, context)], limit=limit)[0]
+
+    def search_each(
+        self, session: Session, questions: Sequence[tuple[str, Sequence[str]]], *, limit: int
+    ) -> list[list[Hit]]:
+        """The same for several queries, each with its context, in one read of the database."""
+        opened = self._current()
+        found = []
+        for query, context in questions:
+            asked = opened.corrected(query)
+            vector = self.vector(asked)
+            for weight, earlier in zip(CONTEXT_WEIGHTS, context, strict=False):
+                vector = vector + weight * self.vector(opened.corrected(earlier))
+            words = " ".join([asked, *context[: len(CONTEXT_WEIGHTS)]])
+            # more than asked for: some may have been withdrawn or replaced since the index was written
+            found.append(opened.best(words, vector / np.linalg.norm(vector), limit + SPARE))
+        rows = _read_published(session, {chunk_id for scores in found for chunk_id in scores})
+        return [_ranked(rows, scores)[:limit] for scores in found]
+
+    def corrected(self, text: str) -> str:
+        """The text with words that the knowledge base does not have replaced by the ones that were meant."""
+        return self._current().corrected(text)
+
+    @property
+    def rarity(self) -> Rarity:
+        return self._current().index.rarity
 
     def vector(self, text: str) -> NDArray[np.float32]:
         """The unit vector of `text`; within a turn, and for repeated questions, it is encoded once."""
@@ -124,6 +159,11 @@ class _OpenIndex:
             raise Unavailable(f"The index was made by the encoder {index.manifest.encoder}; run `clara ingest`.")
         self.index = index
         self._threads = local()
+        self.corrected = lru_cache(maxsize=CORRECTED_TEXTS)(self._correct)
+        """Text to text; a turn asks for the same one several times."""
+
+    def _correct(self, text: str) -> str:
+        return corrected(text, self.index.words, self._keywords())
 
     def best(self, query: str, vector: NDArray[np.float32], limit: int) -> dict[UUID, Scores]:
         """The `limit` best passages, best first, of all that either half has found."""
@@ -131,34 +171,48 @@ class _OpenIndex:
         candidates = self._candidates(vector, keywords)
         if len(candidates) == 0:
             return {}
-        text, name = self._cosines_of(candidates, vector)
+        window, whole, name = self._cosines_of(candidates, vector)
         words = np.array([keywords.get(passage, 0.0) for passage in candidates.tolist()])
-        fused = TEXT_WEIGHT * text + NAME_WEIGHT * name + KEYWORD_WEIGHT * words
-        ranked = np.argsort(-fused, kind="stable")[:limit].tolist()
+        # a document without a telling title is not to lose by that
+        topic = np.maximum(name, whole)
+        fused = WINDOW_WEIGHT * window + TOPIC_WEIGHT * topic + KEYWORD_WEIGHT * words
+        ranked = np.argsort(-fused, kind="stable")[:limit]
+        columns = np.stack([fused, window, whole, name, words], axis=1)[ranked].tolist()
         return {
-            self.index.chunk_ids[candidates[n]]: Scores(
-                float(fused[n]), float(text[n]), float(name[n]), float(words[n])
-            )
-            for n in ranked
+            self.index.chunk_ids[passage]: Scores(*row)
+            for passage, row in zip(candidates[ranked].tolist(), columns, strict=True)
         }
 
     def _candidates(self, vector: NDArray[np.float32], also: Iterable[int]) -> NDArray[np.int64]:
-        """Passages with a window or a name near the vector, and those in `also`, in order."""
+        """Passages that a vector near this one speaks for, and those in `also`, in order."""
         index = self.index
         _, found = index.dense.search(vector[None, :], min(DENSE_ROWS, index.dense.ntotal))
-        rows = found[0]
-        by_window = index.window_passage[rows[(rows >= 0) & (rows < index.windows)]]
-        by_name = _spread(*index.passages_of(rows[rows >= index.windows] - index.windows))
-        return np.unique(np.concatenate([by_window, by_name, np.fromiter(also, np.int64)]))
+        near = index.passages_of_rows(found[0][found[0] >= 0])
+        return np.union1d(near, np.fromiter(also, np.int64))
 
-    def _cosines_of(self, passages: NDArray[np.int64], vector: NDArray[np.float32]) -> tuple[Floats, Floats]:
-        """Of each passage the best window's cosine, and its name's."""
+    def _cosines_of(self, passages: NDArray[np.int64], vector: NDArray[np.float32]) -> tuple[Floats, Floats, Floats]:
+        """Of each passage the best window's cosine, its own, and that of its name or its article's best question."""
         index = self.index
         first, last = index.windows_of(passages)
-        windows = index.dense.reconstruct_batch(_spread(first, last)) @ vector
-        text = np.maximum.reduceat(windows, np.cumsum(last - first) - (last - first))
-        name = index.dense.reconstruct_batch(index.windows + index.passage_name[passages].astype(np.int64)) @ vector
-        return text, name
+        windows = index.dense.reconstruct_batch(spread(first, last)) @ vector
+        window = np.maximum.reduceat(windows, np.cumsum(last - first) - (last - first))
+        whole = index.dense.reconstruct_batch(index.first_whole + passages) @ vector
+        name = index.dense.reconstruct_batch(index.first_name + index.passage_name[passages].astype(np.int64)) @ vector
+        return window, whole, np.maximum(name, self._question_cosines(index.passage_article[passages], vector))
+
+    def _question_cosines(self, articles: NDArray[np.int32], vector: NDArray[np.float32]) -> Floats:
+        """Of each article the best of its questions'; -1 for one without questions."""
+        index = self.index
+        distinct, back = np.unique(articles, return_inverse=True)
+        first, last = span_of(index.question_article, distinct)
+        best = np.full(len(distinct), -1.0, np.float32)
+        asked = last > first
+        if asked.any():
+            first, last = first[asked], last[asked]
+            cosines = index.dense.reconstruct_batch(index.first_question + spread(first, last)) @ vector
+            best[asked] = np.maximum.reduceat(cosines, np.cumsum(last - first) - (last - first))
+        of_each: Floats = best[back]
+        return of_each
 
     def unit_cosines(self, chunk_id: UUID, vector: NDArray[np.float32]) -> list[float]:
         passage = self.index.position.get(chunk_id)
@@ -175,8 +229,9 @@ class _OpenIndex:
         words = content_words(query)[:QUERY_WORDS]
         if not words:
             return {}
+        alike = [other for word in words for other in sorted(synonyms().get(word, ()))]
         # quoted, so that nothing a customer writes is FTS5 syntax
-        match = " OR ".join(f'"{word}"' for word in dict.fromkeys(words))
+        match = " OR ".join(f'"{word}"' for word in dict.fromkeys([*words, *alike]))
         rows = (
             self._keywords()
             .execute(
@@ -197,16 +252,12 @@ class _OpenIndex:
         return connection
 
 
-def _spread(first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.int64]:
-    """All numbers of the ranges first..last (exclusive), one range after the other."""
-    lengths = last - first
-    offsets = np.repeat(first - (np.cumsum(lengths) - lengths), lengths)
-    numbers: NDArray[np.int64] = np.arange(len(offsets)) + offsets
-    return numbers
+Published = Row[UUID, UUID, str | None, str, str, int, str, str]
+"""A passage's id and the columns of `Hit` up to its content."""
 
 
-def _read_published(session: Session, scores: dict[UUID, Scores]) -> list[Hit]:
-    """Those of `scores` that belong to the current version of a published article, best first."""
+def _read_published(session: Session, chunk_ids: set[UUID]) -> list[Published]:
+    """Those of the passages that belong to the current version of a published article."""
     rows = session.execute(
         select(
             Chunk.id, Article.id, Article.source, Article.slug, Article.title, Article.version,
@@ -214,8 +265,13 @@ def _read_published(session: Session, scores: dict[UUID, Scores]) -> list[Hit]:
         )
         .join(Article, Article.id == Chunk.article_id)
         .where(
-            Chunk.id.in_(scores), Article.status == ArticleStatus.PUBLISHED, Chunk.version == Article.version
+            Chunk.id.in_(chunk_ids), Article.status == ArticleStatus.PUBLISHED, Chunk.version == Article.version
         )
     )  # fmt: skip
-    hits = [Hit(*row, scores=scores[row[0]]) for row in rows]
+    return list(rows)
+
+
+def _ranked(rows: Iterable[Published], scores: dict[UUID, Scores]) -> list[Hit]:
+    """Those of the rows that have scores, best first."""
+    hits = [Hit(*row, scores=scores[row[0]]) for row in rows if row[0] in scores]
     return sorted(hits, key=lambda hit: (-hit.score, hit.slug, hit.chunk_id))

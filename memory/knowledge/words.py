@@ -1,6 +1,11 @@
-"""The words of a text that say what it is about."""
+"""The words of a text that say what it is about, how rare they are, and which mean the same."""
 
+import math
 import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 
 WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 
@@ -23,3 +28,50 @@ def words(text: str) -> list[str]:
 def content_words(text: str) -> list[str]:
     """The words without stop words, in order; the parts of `don't` are not told apart."""
     return [word for word in words(text) if word not in STOP_WORDS and (len(word) > 1 or word.isdigit())]
+
+
+STEM_LETTERS = 5
+"""Words that agree in this many first letters count as the same word."""
+SYNONYMS = Path(__file__).with_name("synonyms.txt")
+
+
+def stem(word: str) -> str:
+    return word[:STEM_LETTERS]
+
+
+def stems(text: str) -> set[str]:
+    return {stem(word) for word in content_words(text)}
+
+
+@cache
+def synonyms() -> Mapping[str, frozenset[str]]:
+    """Of each word that has any, the words that mean the same."""
+    found: dict[str, frozenset[str]] = {}
+    for line in SYNONYMS.read_text(encoding="utf-8").splitlines():
+        group = frozenset(word.strip() for word in line.split(",")) if not line.startswith("#") else frozenset()
+        for word in group:
+            found[word] = found.get(word, frozenset()) | (group - {word})
+    return found
+
+
+def covered(word: str, present: set[str]) -> bool:
+    """Whether the word, or one that means the same, is among the stems `present`."""
+    return stem(word) in present or any(stem(other) in present for other in synonyms().get(word, ()))
+
+
+@dataclass(frozen=True, slots=True)
+class Rarity:
+    """How much a word tells a knowledge base's passages apart: the logarithm of how few have it (IDF)."""
+
+    passages: int
+    frequencies: Mapping[str, int]
+    """Of each stem, the passages that have it."""
+
+    def of(self, word: str) -> float:
+        return math.log((self.passages + 1) / (self.frequencies.get(stem(word), 0) + 0.5))
+
+    def knows(self, word: str) -> bool:
+        return covered(word, self.frequencies.keys())  # type: ignore[arg-type]
+
+    def total(self, words: Iterable[str]) -> float:
+        return sum(self.of(word) for word in words)

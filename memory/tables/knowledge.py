@@ -28,11 +28,13 @@ class Article(WithId, Timed, Table):
     """Markdown."""
     category: Mapped[str | None]
     tags: Mapped[list[str]] = mapped_column(default=list)
+    questions: Mapped[list[str]] = mapped_column(default=list, server_default="[]")
+    """What customers ask that this article answers, in their words; searched, never shown."""
     status: Mapped[ArticleStatus] = mapped_column(default=ArticleStatus.DRAFT)
     source: Mapped[str | None] = mapped_column(unique=True)
     """The ingested file's path relative to the path that was given, with `#n` for an entry of a FAQ file."""
     content_hash: Mapped[str]
-    """SHA-256 of title, category, tags and body: equal means there is nothing to do."""
+    """SHA-256 of title, category, tags, questions and body: equal means there is nothing to do."""
     published_at: Mapped[datetime | None]
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
     version: Mapped[int] = mapped_column(default=1)

@@ -471,7 +471,7 @@ def test_jsonl_reads_on_after_a_broken_line(read):
     assert broken.reason.startswith("Line 3 is not valid JSON: ")
     assert listed.reason == "The entry is no object with a question and an answer."
     assert (headed.title, headed.body) == ("From the heading", "Text.")
-    assert untitled.reason.startswith("The entry has no question")
+    assert (untitled.title, untitled.body) == ("No title.", "No title.")
     assert number == Unreadable("kb.jsonl#6", "Line 7 is not JSON that can be read.")
     assert last == Document("kb.jsonl#7", "5", "6", None, None, ())
 

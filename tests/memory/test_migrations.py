@@ -9,6 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Column, Engine, Enum, MetaData, inspect, text
+from sqlalchemy import Table as TableThen
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError
 
@@ -47,10 +48,11 @@ def fill(engine: Engine) -> dict[str, dict[str, object]]:
             if table.name == "alembic_version":
                 continue
             known = Table.metadata.tables.get(table.name, table)
-            rows[table.name] = {
-                column.name: value_for(known.columns.get(column.name, column), rows) for column in table.columns
-            }
-            connection.execute(known.insert() if known is not table else table.insert(), rows[table.name])
+            columns = [known.columns.get(column.name, column) for column in table.columns]
+            rows[table.name] = {column.name: value_for(column, rows) for column in columns}
+            # with today's types, but the columns of its time
+            past = TableThen(table.name, MetaData(), *(Column(column.name, column.type) for column in columns))
+            connection.execute(past.insert(), rows[table.name])
     return rows
 
 

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from io import StringIO
 
-from memory.knowledge.documents.markdown import scalar, tags_of
+from memory.knowledge.documents.markdown import lines_of, scalar, tags_of
 from memory.knowledge.documents.model import Content, Refused
 
 QUESTION = ("question", "q", "title")
 ANSWER = ("answer", "a", "text", "body", "content")
 SLUG = ("slug", "id", "doc_id", "_id")
 CATEGORY, TAGS = "category", "tags"
+MORE_QUESTIONS = ("questions", "rephrasings", "alternatives", "variants")
 MAX_ENTRIES = 200_000
 """Of one file."""
 LIST_NAMES = ("faq", "faqs", "articles", "documents", "entries", "items", "data", "questions")
@@ -91,9 +92,11 @@ def _entry(value: object) -> Content | Refused:
         return Refused(f"The entry has no answer (a field {', '.join(ANSWER)}).")
     slug = _first(fields, SLUG) or ""
     readable = re.search(r"[a-zA-Z]{3}", slug) is not None  # 1047 or 9f3c-11 makes no address that people know again
+    others = next((fields[name] for name in MORE_QUESTIONS if fields.get(name)), None)
     return Content(
-        answer, question, slug if readable else None, scalar(fields.get(CATEGORY)), tags_of(fields.get(TAGS))
-    )
+        answer, question, slug if readable else None, scalar(fields.get(CATEGORY)), tags_of(fields.get(TAGS)),
+        lines_of(others),
+    )  # fmt: skip
 
 
 def _first(fields: Mapping[str, object], names: tuple[str, ...]) -> str | None:

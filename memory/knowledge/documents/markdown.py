@@ -26,6 +26,7 @@ def read_markdown(text: str) -> Content:
         slug=scalar(fields.get("slug")),
         category=scalar(fields.get("category")),
         tags=tags_of(fields.get("tags")),
+        questions=lines_of(fields.get("questions")),
     )
 
 
@@ -44,6 +45,12 @@ def tags_of(value: object) -> tuple[str, ...]:
     if isinstance(value, list):
         return tuple(tag for item in value if (tag := scalar(item)))
     return tuple(tag for part in re.split(r"[,;|]", scalar(value) or "") if (tag := part.strip()))
+
+
+def lines_of(value: object) -> tuple[str, ...]:
+    """A list, or text with a question a line."""
+    lines = value if isinstance(value, list) else (scalar(value) or "").splitlines()
+    return tuple(line for item in lines if (line := scalar(item)))
 
 
 def _fields(front_matter: str, first_line: int) -> Mapping[str, object] | None:

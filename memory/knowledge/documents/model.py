@@ -1,6 +1,7 @@
 """What reading gives, and the small decisions about titles and text that every format shares."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -24,6 +25,8 @@ class Document:
     """As its author wants it; None: made from the title."""
     category: str | None
     tags: tuple[str, ...]
+    questions: tuple[str, ...] = ()
+    """What customers ask that it answers, in their words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Content:
     slug: str | None = None
     category: str | None = None
     tags: tuple[str, ...] = ()
+    questions: tuple[str, ...] = ()
 
 
 class Refused(Exception):
@@ -63,8 +67,14 @@ def document(source: str, content: Content) -> Document:
         raise Refused("There is a title but no text." if body.strip() or content.title else "There is no text.")
     slug = clean(content.slug or "", one_line=True) or None
     category = clean(content.category or "", one_line=True) or None
-    tags = tuple(dict.fromkeys(tag for raw in content.tags if (tag := clean(raw, one_line=True))))
-    return Document(source, title[:TITLE_CHARACTERS].rstrip(), rest.strip("\n").rstrip(), slug, category, tags)
+    return Document(
+        source, title[:TITLE_CHARACTERS].rstrip(), rest.strip("\n").rstrip(), slug, category,
+        tags=_distinct(content.tags), questions=_distinct(content.questions),
+    )  # fmt: skip
+
+
+def _distinct(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for raw in texts if (text := clean(raw, one_line=True))))
 
 
 def clean(text: str, *, one_line: bool = False) -> str:
