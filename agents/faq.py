@@ -152,12 +152,14 @@ async def clarify(state: SupportState) -> SupportState:
 
 def judge(state: SupportState, settings: Settings) -> str:
     """What a search came to: `answer`, `clarify`, `not_ours` or `none`."""
-    probability, alien = state["probability"], state["classification"].out_of_scope
+    probability = state["probability"]
+    # what follows a question of ours is about our business, however strange it sounds alone
+    alien = state["classification"].out_of_scope and not state["context"]
     if probability >= (settings.answer_at if alien else settings.suggest_at):
         return "answer"
     if not content_words(state["text"]):
         return "clarify"
-    if alien:
+    if alien and probability < settings.clarify_at:
         return "not_ours"
     return "clarify" if probability >= settings.clarify_at and not state.get("asked_back") else "none"
 
