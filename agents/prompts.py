@@ -10,6 +10,10 @@ REFUSAL = (
     "I'm sorry, that's outside what I can help with: I only answer questions about our product and your account. "
     "If you think this is a mistake, tell me a bit more or ask for a person."
 )
+ONLY_ENGLISH = (
+    "I'm sorry, I only understand English so far. Could you write that in English? "
+    "Or say “talk to a person”, and I'll pass you on."
+)
 WAITING = "Thanks, I've added this to your ticket #{number}. A person will read it and answer here{by}."
 HANDED_OVER = {
     "asked_for_person": "Of course. I've passed the conversation to our team as ticket #{number}.",

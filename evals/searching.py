@@ -9,7 +9,6 @@ from evals.homes import Ingested
 from evals.suites import Progress
 from memory.database import reading
 from memory.knowledge.search import KEYWORD_WEIGHT, Hit
-from memory.knowledge.words import Rarity
 
 ARTICLES_RANKED = 10
 """Of a ranking, the articles that are looked at."""
