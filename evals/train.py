@@ -85,6 +85,9 @@ class Remembering:
     def count_tokens(self, text: str) -> int:
         return self._encoder.count_tokens(text)
 
+    def knows(self, word: str) -> bool:
+        return self._encoder.knows(word)
+
 
 def train_and_judge(
     data: Path, encoder: Encoder, out: Path, say: Say, *, text: str | None, label: str | None, test: Path | None

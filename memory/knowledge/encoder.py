@@ -47,6 +47,9 @@ class Encoder(Protocol):
 
     def count_tokens(self, text: str) -> int: ...
 
+    def knows(self, word: str) -> bool:
+        """Whether the lower-case word is a piece of the model's vocabulary: a common word, rightly spelt."""
+
 
 class MiniLmEncoder:
     """Thread-safe; two threads encoding at once use two cores (one thread inside each run)."""
@@ -97,6 +100,9 @@ class MiniLmEncoder:
         """Word pieces of `text` without the two markers."""
         return len(self._counter.encode(text, add_special_tokens=False).ids)
 
+    def knows(self, word: str) -> bool:
+        return self._tokenizer.token_to_id(word) is not None
+
     def _run(self, texts: list[str]) -> Vectors:
         encodings = self._tokenizer.encode_batch(texts)
         ids = np.array([encoding.ids for encoding in encodings], dtype=np.int64)
@@ -138,6 +144,9 @@ class SentenceTransformersEncoder:
 
     def count_tokens(self, text: str) -> int:
         return len(self._model.tokenizer.tokenize(text))
+
+    def knows(self, word: str) -> bool:
+        return self.count_tokens(word) == 1
 
 
 def open_encoder(name: str) -> Encoder:

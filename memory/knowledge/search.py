@@ -23,7 +23,7 @@ from errors import Unavailable
 from memory.knowledge.encoder import Encoder
 from memory.knowledge.index import Index, current_folder, span_of, spread
 from memory.knowledge.spelling import corrected
-from memory.knowledge.words import Rarity, content_words, synonyms
+from memory.knowledge.words import Rarity, content_words
 from memory.tables import Article, ArticleStatus, Chunk
 
 WINDOW_WEIGHT, TOPIC_WEIGHT, KEYWORD_WEIGHT = 0.45, 0.47, 0.08
@@ -147,23 +147,24 @@ class Knowledge:
             if self._opened is None or stamp != self._stamp:
                 folder = current_folder(self.root)
                 assert folder is not None
-                self._opened, self._stamp = _OpenIndex(Index(folder), self.encoder.id), stamp
+                self._opened, self._stamp = _OpenIndex(Index(folder), self.encoder), stamp
             return self._opened
 
 
 class _OpenIndex:
     """An index with its keyword connections, one a thread; SQLite connections must not be shared."""
 
-    def __init__(self, index: Index, encoder: str) -> None:
-        if index.manifest.encoder != encoder:
+    def __init__(self, index: Index, encoder: Encoder) -> None:
+        if index.manifest.encoder != encoder.id:
             raise Unavailable(f"The index was made by the encoder {index.manifest.encoder}; run `clara ingest`.")
         self.index = index
+        self._encoder = encoder
         self._threads = local()
         self.corrected = lru_cache(maxsize=CORRECTED_TEXTS)(self._correct)
         """Text to text; a turn asks for the same one several times."""
 
     def _correct(self, text: str) -> str:
-        return corrected(text, self.index.words, self._keywords())
+        return corrected(text, lambda word: word in self.index.words or self._encoder.knows(word), self._keywords())
 
     def best(self, query: str, vector: NDArray[np.float32], limit: int) -> dict[UUID, Scores]:
         """The `limit` best passages, best first, of all that either half has found."""
@@ -229,9 +230,8 @@ class _OpenIndex:
         words = content_words(query)[:QUERY_WORDS]
         if not words:
             return {}
-        alike = [other for word in words for other in sorted(synonyms().get(word, ()))]
         # quoted, so that nothing a customer writes is FTS5 syntax
-        match = " OR ".join(f'"{word}"' for word in dict.fromkeys([*words, *alike]))
+        match = " OR ".join(f'"{word}"' for word in dict.fromkeys(words))
         rows = (
             self._keywords()
             .execute(

@@ -1,7 +1,7 @@
 """What a misspelt word of a question probably meant: the nearest word of the knowledge base."""
 
 import sqlite3
-from collections.abc import Set
+from collections.abc import Callable
 
 from memory.knowledge.words import STOP_WORDS, WORD, words
 
@@ -12,15 +12,15 @@ TWO_SLIPS_FROM = 8
 CANDIDATES = 40
 
 
-def corrected(text: str, known: Set[str], connection: sqlite3.Connection) -> str:
-    """The text with words that are not among the `known` replaced by the nearest that is, where one is near.
+def corrected(text: str, is_word: Callable[[str], bool], connection: sqlite3.Connection) -> str:
+    """The text with what is no word replaced by the nearest word of the knowledge base, where one is near.
 
     A word keeps its first letter: that one is seldom mistaken, and many other words differ in nothing else.
 
     Args:
-        connection: to an index's keyword file, whose table `spellings` holds the known words by their trigrams.
+        connection: to an index's keyword file, whose table `spellings` holds its words by their trigrams.
     """
-    unknown = (word for word in dict.fromkeys(words(text)) if word not in known and _may_be_wrong(word))
+    unknown = (word for word in dict.fromkeys(words(text)) if _may_be_wrong(word) and not is_word(word))
     replaced = {word: near for word in unknown if (near := _nearest(word, connection))}
     return WORD.sub(lambda found: replaced.get(found[0].lower(), found[0]), text) if replaced else text
 

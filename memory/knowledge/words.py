@@ -16,7 +16,9 @@ STOP_WORDS = frozenset(
     my myself need no nor not of off on once one only or other our ours out over own please same she should so some
     such tell than thank thanks that the their theirs them then there these they this those through to too under until
     up us very want was we were what when where which while who whom why will with would yes you your yours there's
-    what's how's can't won't doesn't isn't didn't couldn't possible way work works make use able""".split()
+    what's how's can't won't doesn't isn't didn't couldn't possible way work works make use able
+    whats hows wheres whos thats theres heres im ive dont cant wont doesnt isnt didnt couldnt arent wasnt hasnt
+    havent youre were weve theyre lets pls plz ok okay""".split()
 )
 
 

@@ -94,6 +94,31 @@ async def test_a_follow_up_is_read_with_the_question_before(support):
     assert "60 minutes" in reply["text"]
 
 
+async def test_several_questions_in_a_message_get_several_answers(support):
+    reply = await say(support, new_conversation(support), "How do I reset my password? And how do I add our VAT ID?")
+
+    assert reply["outcome"] == "answered"
+    assert {"/help/reset-your-password", "/help/vat-and-taxes"} <= {citation["url"] for citation in reply["citations"]}
+    assert "**How do I reset my password?**" in reply["text"]
+    assert [citation["n"] for citation in reply["citations"]] == list(range(1, len(reply["citations"]) + 1))
+
+
+async def test_of_several_questions_the_one_without_an_answer_is_named(support):
+    text = "How do I add our VAT ID? Which colour has the bicycle shed of the mayor?"
+    reply = await say(support, new_conversation(support), text)
+
+    assert reply["outcome"] == "suggested"
+    assert {citation["url"] for citation in reply["citations"]} == {"/help/vat-and-taxes"}
+    assert "answer to “Which colour has the bicycle shed of the mayor?”" in reply["text"]
+
+
+async def test_what_follows_an_answer_is_never_refused_as_not_our_business(support):
+    conversation = new_conversation(support)
+    await say(support, conversation, "Does the mobile app work offline?")
+    reply = await say(support, conversation, "pictures too?")
+    assert reply["outcome"] != "refused"
+
+
 async def test_pleasantries_need_no_ticket_and_no_search(support):
     reply = await say(support, new_conversation(support), "hello!")
     assert (reply["outcome"], reply["ticket"], reply["citations"]) == ("smalltalk", None, [])

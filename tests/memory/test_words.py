@@ -46,9 +46,19 @@ def test_slips_are_letters_added_left_out_replaced_or_swapped(first, second, sli
 def vocabulary():
     connection = sqlite3.connect(":memory:")
     connection.execute("CREATE VIRTUAL TABLE spellings USING fts5(word, passages UNINDEXED, tokenize='trigram')")
-    words = {"calendar": 12, "calendars": 2, "appointment": 5, "ticket": 9, "paused": 1, "messages": 4, "owner": 3}
+    words = {
+        "find": 3,
+        "quiet": 1,
+        "calendar": 12,
+        "calendars": 2,
+        "appointment": 5,
+        "ticket": 9,
+        "paused": 1,
+        "messages": 4,
+        "owner": 3,
+    }
     connection.executemany("INSERT INTO spellings VALUES (?, ?)", words.items())
-    yield words.keys(), connection
+    yield (words.keys() | {"fine", "quit"}).__contains__, connection
     connection.close()
 
 
@@ -60,10 +70,20 @@ def vocabulary():
         ("My TIKET and the new ownr", "My ticket and the new owner"),
         ("I pushed the button", "I pushed the button"),
         ("two tickets", "two tickets"),
+        ("all fine, I quit", "all fine, I quit"),
         ("ask Owen or tic 12", "ask Owen or tic 12"),
         ("", ""),
     ],
-    ids=["replaced", "left out", "two words", "two slips in six letters", "inflected", "names and short ones", "empty"],
+    ids=[
+        "replaced",
+        "left out",
+        "two words",
+        "two slips in six letters",
+        "inflected",
+        "words",
+        "names and short ones",
+        "empty",
+    ],
 )
 def test_a_misspelt_word_becomes_the_nearest_known_one(vocabulary, text, meant):
     assert corrected(text, *vocabulary) == meant
