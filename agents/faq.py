@@ -41,10 +41,9 @@ def search_knowledge(state: SupportState, runtime: Runtime[Turn]) -> SupportStat
     best = likelier(readings[0], readings[1]) if topics else readings[0]
     each = readings[len(whole) :]
     found = [part for part in each if part.probability >= turn.settings.suggest_at]
-    # one found part is an answer to that part, and better than none to the whole
-    several = len({part.hits[0].chunk_id for part in found}) >= 2 or (
-        len(found) > 0 and best.probability < turn.settings.suggest_at
-    )
+    several = len({part.hits[0].chunk_id for part in found}) >= 2
+    if best.probability < turn.settings.suggest_at:  # a sure answer to one part is better than none to the whole
+        several = several or any(part.probability >= turn.settings.answer_at for part in found)
     return {
         "question": best.question,
         "context": best.context,
