@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -56,7 +56,7 @@ def synonyms() -> Mapping[str, frozenset[str]]:
     return found
 
 
-def covered(word: str, present: set[str]) -> bool:
+def covered(word: str, present: Container[str]) -> bool:
     """Whether the word, or one that means the same, is among the stems `present`."""
     return stem(word) in present or any(stem(other) in present for other in synonyms().get(word, ()))
 
@@ -73,7 +73,7 @@ class Rarity:
         return math.log((self.passages + 1) / (self.frequencies.get(stem(word), 0) + 0.5))
 
     def knows(self, word: str) -> bool:
-        return covered(word, self.frequencies.keys())  # type: ignore[arg-type]
+        return covered(word, self.frequencies)
 
     def total(self, words: Iterable[str]) -> float:
         return sum(self.of(word) for word in words)
