@@ -34,7 +34,7 @@ LINK = re.compile(r"\[([^\]]+)\]\((?!/help/)[^)]*\)")
 def search_knowledge(state: SupportState, runtime: Runtime[Turn]) -> SupportState:
     """Search for the message, alone or together with what was asked before, and for each of several questions."""
     turn, text = runtime.context, state["text"]
-    topics = state.get("topics", [])
+    topics = [] if is_alien(state) else state.get("topics", [])
     parts = [(question, [told[-TOPIC_CHARACTERS:]] if told else []) for question, told in parts_of(text)]
     whole = [(text, []), (text, topics)] if topics else [(text, [])]
     readings = read_each(turn, [*whole, *parts])
@@ -155,15 +155,21 @@ async def clarify(state: SupportState) -> SupportState:
 def judge(state: SupportState, settings: Settings) -> str:
     """What a search came to: `answer`, `clarify`, `not_ours` or `none`."""
     probability = state["probability"]
-    # what follows a question of ours is about our business, however strange it sounds alone
-    alien = state["classification"].out_of_scope and not state["context"]
+    text, alien = state["text"], is_alien(state)
     if probability >= (settings.answer_at if alien else settings.suggest_at):
         return "answer"
-    if not content_words(state["text"]):
+    if not content_words(text):
         return "clarify"
     if alien and probability < settings.clarify_at:
         return "not_ours"
     return "clarify" if probability >= settings.clarify_at and not state.get("asked_back") else "none"
+
+
+def is_alien(state: SupportState) -> bool:
+    """Not our business; what leans on a question of ours is, however strange it sounds alone."""
+    text = state["text"]
+    leans = bool(state.get("topics")) and (leans_on_context(text) or len(content_words(text)) <= 1)
+    return state["classification"].out_of_scope and not leans
 
 
 def attempt_record(question: str, hits: Sequence[Hit]) -> dict[str, Any]:

@@ -112,11 +112,18 @@ async def test_of_several_questions_the_one_without_an_answer_is_named(support):
     assert "answer to “Which colour has the bicycle shed of the mayor?”" in reply["text"]
 
 
-async def test_what_follows_an_answer_is_never_refused_as_not_our_business(support):
+async def test_what_leans_on_an_answer_is_not_refused_as_not_our_business(support):
     conversation = new_conversation(support)
     await say(support, conversation, "Does the mobile app work offline?")
     reply = await say(support, conversation, "pictures too?")
     assert reply["outcome"] != "refused"
+
+
+async def test_what_is_not_our_business_is_refused_after_an_answer_too(support):
+    conversation = new_conversation(support)
+    await say(support, conversation, "How do I reset my password?")
+    reply = await say(support, conversation, "What is the capital of Australia?")
+    assert (reply["outcome"], reply["ticket"]) == ("refused", None)
 
 
 async def test_pleasantries_need_no_ticket_and_no_search(support):
